@@ -1,0 +1,27 @@
+"""One whole stack for the end-to-end tests, on ports and in a state folder of its own."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.shopper import Shopper
+from tests.support.stack import Stack
+
+PORT_OFFSET = 30000
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Everything that `belfry up` runs, ready."""
+    state: Path = tmp_path_factory.mktemp("stack")
+    running = Stack(state, PORT_OFFSET)
+    running.command("up", "--detach", timeout=300)
+    yield running
+    running.command("down")
+
+
+@pytest.fixture
+def shopper(stack: Stack) -> Shopper:
+    """A signed-in customer."""
+    return Shopper(stack.url("gateway"))
