@@ -1,0 +1,1 @@
+"""Alerts as code: what rings, when and why, and where the notifications arrive."""

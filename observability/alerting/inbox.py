@@ -1,0 +1,124 @@
+"""The inbox: receives what Alertmanager sends, keeps it, lists it, and tells who listens."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Header, HTTPException, Query, Response
+from fastapi.responses import StreamingResponse
+
+from observability.alerting.notifications import Heartbeat, Notification, Store
+from observability.alerting.webhook import Status, Webhook
+
+_KEEPALIVE_SECONDS = 15.0
+_LISTENERS_MAX = 64
+
+
+class Inbox:
+    """A store, and those who wait for what comes next."""
+
+    def __init__(self, store: Store, *, keepalive_seconds: float = _KEEPALIVE_SECONDS) -> None:
+        self.store = store
+        self._keepalive = keepalive_seconds
+        self._listeners: set[asyncio.Event] = set()
+        self._closing = False
+
+    async def receive(self, webhook: Webhook) -> list[Notification]:
+        """Keep what is new in `webhook`, wake the listeners, answer with what was new."""
+        now = datetime.now(UTC)
+        people = []
+        for alert in webhook.alerts:
+            if alert.labels.get("severity") != "none":
+                people.append(alert)
+            elif alert.status == "firing":
+                await asyncio.to_thread(self.store.beat, alert.labels.get("alertname", ""), now)
+        new = await asyncio.to_thread(self.store.record, people, now)
+        if new:
+            self._wake()
+        return new
+
+    def close(self) -> None:
+        """End every stream, so that a server that waits for them can stop."""
+        self._closing = True
+        self._wake()
+
+    @property
+    def full(self) -> bool:
+        """Whether no further listener is admitted."""
+        return len(self._listeners) >= _LISTENERS_MAX
+
+    async def stream(self, after: int | None) -> AsyncIterator[str]:
+        """Server-sent events, one a notification with an id above `after`; None: from now on."""
+        woken = asyncio.Event()
+        self._listeners.add(woken)
+        try:
+            if after is None:
+                newest = await asyncio.to_thread(self.store.find, limit=1)
+                after = newest[0].id if newest else 0
+            yield ": connected\n\n"
+            while not self._closing:
+                woken.clear()
+                for item in await asyncio.to_thread(self.store.find, after=after):
+                    after = item.id
+                    yield f"id: {item.id}\nevent: notification\ndata: {item.model_dump_json()}\n\n"
+                if not await self._wait(woken):
+                    yield ": still here\n\n"
+        finally:
+            self._listeners.discard(woken)
+
+    async def _wait(self, woken: asyncio.Event) -> bool:
+        try:
+            await asyncio.wait_for(woken.wait(), self._keepalive)
+        except TimeoutError:
+            return False
+        return True
+
+    def _wake(self) -> None:
+        for listener in self._listeners:
+            listener.set()
+
+
+def router(inbox: Inbox) -> APIRouter:
+    """The inbox over HTTP, below `/api/inbox`."""
+    routes = APIRouter(prefix="/api/inbox", tags=["inbox"])
+
+    @routes.post("/alertmanager", status_code=204)
+    async def receive(webhook: Webhook) -> Response:
+        """Take a notification from Alertmanager; taking it twice changes nothing."""
+        await inbox.receive(webhook)
+        return Response(status_code=204)
+
+    @routes.get("")
+    async def listed(
+        status: Annotated[Status | None, Query()] = None,
+        since: Annotated[datetime | None, Query()] = None,
+        after: Annotated[int, Query(ge=0)] = 0,
+        limit: Annotated[int, Query(ge=1, le=1_000)] = 500,
+    ) -> list[Notification]:
+        """The newest notifications that match, newest last."""
+        return await asyncio.to_thread(
+            inbox.store.find, status=status, since=since, after=after, limit=limit
+        )
+
+    @routes.get("/heartbeats")
+    async def heartbeats() -> list[Heartbeat]:
+        """When each alert that always fires last arrived."""
+        return await asyncio.to_thread(inbox.store.heartbeats)
+
+    @routes.get("/stream")
+    async def stream(
+        last_event_id: Annotated[int | None, Header(ge=0)] = None,
+    ) -> StreamingResponse:
+        """Each notification as it arrives, as server-sent events."""
+        if inbox.full:
+            raise HTTPException(503, "too many listeners: close one of them")
+        return StreamingResponse(
+            inbox.stream(last_event_id),
+            media_type="text/event-stream",
+            headers={"Cache-Control": "no-store"},
+        )
+
+    return routes
