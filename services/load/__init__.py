@@ -1,0 +1,1 @@
+"""Traffic for the shop: browsing and buying users, made by Locust."""
