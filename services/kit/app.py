@@ -1,0 +1,166 @@
+"""The frame that all services of the shop share.
+
+    app = create_app("catalog", routers=[router], settings=settings, lifespan=lifespan,
+                     checks={"database": db.ping})
+
+gives an instrumented app with problem documents, `/livez`, `/readyz`, faults and a graceful stop.
+What a route may need is on `app.state`: `settings`, `token_key`, `faults`, `drain`.
+"""
+
+import asyncio
+import contextlib
+import signal
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from types import FrameType
+
+from fastapi import APIRouter, FastAPI
+from fastapi.responses import JSONResponse
+
+from observability import get_logger, instrument
+from services.kit import problems
+from services.kit.auth import TokenKey
+from services.kit.faults import Faults, FaultsMiddleware, Misbehaviour
+from services.kit.settings import SettingsError, ShopSettings, refuse
+
+CHECK_SECONDS = 2.0
+Check = Callable[[], Awaitable[None]]
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+log = get_logger(__name__)
+
+
+def create_app(  # noqa: PLR0913 - all but three have a default
+    name: str,
+    *,
+    routers: Sequence[APIRouter],
+    settings: ShopSettings,
+    lifespan: Lifespan | None = None,
+    checks: Mapping[str, Check] | None = None,
+    title: str | None = None,
+) -> FastAPI:
+    """Make a service's app.
+
+    Args:
+        name: the service's name; the prefix of its flags.
+        routers: its routes.
+        settings: its settings, also on `app.state.settings`.
+        lifespan: opened before the first request and closed after the last, as FastAPI's own.
+        checks: what must work for the service to be ready; each raises if it does not.
+        title: for the API documentation.
+
+    Raises:
+        SystemExit: no usable token key; one clear line is written and the exit code is 2.
+    """
+    faults = Faults(name, settings.flags_path)
+    drain = Drain(settings.drain_seconds)
+    app = FastAPI(
+        title=title or name,
+        lifespan=_lifespan(name, faults, drain, lifespan),
+    )
+    try:
+        app.state.token_key = TokenKey.of(settings)
+    except SettingsError as error:
+        refuse(name, error)
+    app.state.settings = settings
+    app.state.faults = faults
+    app.state.drain = drain
+    app.include_router(_health(dict(checks or {}), drain))
+    for router in routers:
+        app.include_router(router)
+    # Added last is outermost: telemetry sees what the errors and the faults became.
+    app.add_middleware(FaultsMiddleware, faults=faults)
+    problems.install(app)
+    instrument(app)
+    return app
+
+
+class Drain:
+    """Whether the process has been asked to stop.
+
+    SIGTERM turns readiness false at once; the server is told only after `seconds`, so that whoever
+    sends requests here can go elsewhere first. Requests in flight are finished in any case.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self.started = False
+
+    @contextlib.contextmanager
+    def on_signal(self) -> Iterator[None]:
+        """Catch SIGTERM while in here, where a server has set a handler to pass it on to."""
+        previous = signal.getsignal(signal.SIGTERM)
+        main = threading.current_thread() is threading.main_thread()
+        if not main or not callable(previous):
+            yield
+            return
+        loop = asyncio.get_running_loop()
+
+        def on_term(number: int, frame: FrameType | None) -> None:
+            self.started = True
+            if self._seconds:
+                loop.call_soon_threadsafe(loop.call_later, self._seconds, previous, number, None)
+            else:
+                previous(number, frame)
+
+        signal.signal(signal.SIGTERM, on_term)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGTERM, previous)
+
+
+def _lifespan(name: str, faults: Faults, drain: Drain, inner: Lifespan | None) -> Lifespan:
+    """The service's own lifespan inside of what all services do at start and stop."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        faults.start()
+        misbehaviour = asyncio.create_task(Misbehaviour(faults).run())
+        try:
+            async with inner(app) if inner else contextlib.nullcontext():
+                log.info("service_started", name=name)
+                with drain.on_signal():
+                    yield
+                drain.started = True
+        finally:
+            misbehaviour.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await misbehaviour
+            faults.stop()
+            log.info("service_stopped", name=name)
+
+    return lifespan
+
+
+def _health(checks: dict[str, Check], drain: Drain) -> APIRouter:
+    """`/livez`: the process answers; `/readyz`: it can do its work."""
+    router = APIRouter(include_in_schema=False)
+
+    @router.get("/livez")
+    async def livez() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @router.get("/readyz")
+    async def readyz() -> JSONResponse:
+        results = await asyncio.gather(*(_run(check) for check in checks.values()))
+        found = dict(zip(checks, results, strict=True))
+        found["accepting"] = "stopping" if drain.started else "ok"
+        ready = all(result == "ok" for result in found.values())
+        body = {"status": "ready" if ready else "unready", "checks": found}
+        return JSONResponse(body, status_code=200 if ready else 503)
+
+    return router
+
+
+async def _run(check: Check) -> str:
+    """`ok`, or why not."""
+    try:
+        async with asyncio.timeout(CHECK_SECONDS):
+            await check()
+    except TimeoutError:
+        return f"no answer within {CHECK_SECONDS:g} s"
+    except Exception as error:
+        return str(error) or type(error).__name__
+    return "ok"

@@ -1,0 +1,161 @@
+"""Sign-in tokens: issued by the account service, verified by every service on its own."""
+
+import os
+import secrets
+import tempfile
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Literal
+
+import jwt
+from fastapi import Depends, Request
+
+from services.kit.problems import Problem
+from services.kit.settings import SettingsError, ShopSettings
+
+ALGORITHM = "HS256"
+ISSUER = "shop"
+MIN_KEY_BYTES = 32
+Role = Literal["customer", "admin"]
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """Who is signed in; `token` is what to send on to the next service."""
+
+    id: str
+    email: str
+    name: str
+    role: Role = "customer"
+    token: str = field(default="", repr=False)
+
+
+class TokenKey:
+    """The key that all services share to sign and verify tokens.
+
+    Args:
+        secret: at least 32 bytes of text.
+
+    Raises:
+        SettingsError: the secret is too short to be safe.
+    """
+
+    def __init__(self, secret: str) -> None:
+        if len(secret.encode()) < MIN_KEY_BYTES:
+            raise SettingsError(f"SHOP_TOKEN_KEY: needs at least {MIN_KEY_BYTES} bytes")
+        self._secret = secret
+
+    @classmethod
+    def of(cls, settings: ShopSettings) -> "TokenKey":
+        """The key that the settings give, else the one generated at the first start."""
+        if settings.token_key is not None:
+            return cls(settings.token_key.get_secret_value())
+        path = settings.data_dir.parent / "secrets" / "token_key"
+        try:
+            return cls(_read_or_create(path))
+        except OSError as error:
+            raise SettingsError(
+                f"SHOP_TOKEN_KEY_FILE: cannot keep a key in {path}: {error.strerror}"
+            ) from error
+
+    def issue(self, user: User, lifetime: timedelta) -> tuple[str, datetime]:
+        """Sign a token for the user; returns it and when it expires."""
+        now = datetime.now(UTC).replace(microsecond=0)
+        expires = now + lifetime
+        claims = {
+            "iss": ISSUER,
+            "sub": user.id,
+            "email": user.email,
+            "name": user.name,
+            "role": user.role,
+            "iat": now,
+            "exp": expires,
+        }
+        return jwt.encode(claims, self._secret, algorithm=ALGORITHM), expires
+
+    def verify(self, token: str) -> User:
+        """The user that the token speaks of.
+
+        Raises:
+            Problem: 401, the token is expired, forged or malformed.
+        """
+        try:
+            claims = jwt.decode(
+                token,
+                self._secret,
+                algorithms=[ALGORITHM],
+                issuer=ISSUER,
+                options={"require": ["sub", "email", "name", "role", "exp"]},
+            )
+        except jwt.ExpiredSignatureError as error:
+            raise unauthorized("The token has expired: sign in again.") from error
+        except jwt.InvalidTokenError as error:
+            raise unauthorized("The token is not valid: sign in again.") from error
+        role: Role = "admin" if claims["role"] == "admin" else "customer"
+        return User(claims["sub"], str(claims["email"]), str(claims["name"]), role, token)
+
+
+def unauthorized(detail: str) -> Problem:
+    """The 401 that asks for a Bearer token."""
+    return Problem(401, "Not signed in", detail, headers={"WWW-Authenticate": "Bearer"})
+
+
+def issue(key: TokenKey, user: User, lifetime: timedelta) -> tuple[str, datetime]:
+    """Sign a token for the user with the key; see `TokenKey.issue`."""
+    return key.issue(user, lifetime)
+
+
+def verify(key: TokenKey, token: str) -> User:
+    """The user that the token speaks of; see `TokenKey.verify`."""
+    return key.verify(token)
+
+
+def current_user(request: Request) -> User:
+    """The signed-in user of the request, verified with the app's key.
+
+    Raises:
+        Problem: 401, no valid token.
+    """
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise unauthorized("Send `Authorization: Bearer <token>`.")
+    key: TokenKey = request.app.state.token_key
+    return key.verify(token.strip())
+
+
+CurrentUser = Annotated[User, Depends(current_user)]
+"""Parameter type of a route that needs a signed-in user."""
+
+
+def require_admin(user: CurrentUser) -> User:
+    """The signed-in user, who must be an admin.
+
+    Raises:
+        Problem: 401 without a valid token, 403 without the role.
+    """
+    if user.role != "admin":
+        raise Problem(403, "Not allowed", "This needs the role admin.")
+    return user
+
+
+AdminUser = Annotated[User, Depends(require_admin)]
+"""Parameter type of a route that needs an admin."""
+
+
+def _read_or_create(path: Path) -> str:
+    """The secret in the file; several services may start at once, all get the same one."""
+    try:
+        return path.read_text(encoding="ascii").strip()
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    handle, temporary = tempfile.mkstemp(dir=path.parent)  # mode 0600
+    with os.fdopen(handle, "w", encoding="ascii") as file:
+        file.write(secrets.token_urlsafe(48))
+    try:
+        os.link(temporary, path)  # fails if another was first: theirs is the key then
+    except FileExistsError:
+        pass
+    finally:
+        Path(temporary).unlink()
+    return path.read_text(encoding="ascii").strip()

@@ -1,0 +1,237 @@
+"""Calls from one service to another: timeouts, bounded retries, clear errors.
+
+What is retried: a call whose connection was refused (nothing was sent), at once on another
+instance; a safe or idempotent call that timed out, broke off or met 502, 503 or 504, at most twice
+and only while the retry budget lasts, so that retries never become the load that keeps a service
+down.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+
+from observability import get_logger, instrument_client
+from services.kit.balancer import Balancer, CircuitOpenError, Outcome
+from services.kit.discovery import Instance, Resolver, resolver_for
+from services.kit.problems import Problem
+
+RETRIES = 2
+BACKOFF_SECONDS = 0.05
+BUDGET = 10.0
+BUDGET_PER_REQUEST = 0.2
+CONNECT_SECONDS = 1.0
+IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
+RETRIED_STATUSES = frozenset({502, 503, 504})
+# Below the 5 s after which uvicorn closes an idle connection: no request meets a closing one.
+KEEPALIVE_SECONDS = 3.0
+
+log = get_logger(__name__)
+
+
+class ServiceClient:
+    """Calls one other service.
+
+    Args:
+        name: the service's name, as it shows up in metrics, spans and errors.
+        url: where it is; see `services.kit.discovery`.
+        timeout: seconds for one attempt; none is started when that long has passed.
+        resolver: finds the instances; by default what the URL asks for.
+        transport: replaces the network in tests.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        url: str,
+        timeout: float = 5.0,
+        *,
+        resolver: Resolver | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self.name = name
+        self._timeout = timeout
+        self._resolver = resolver or resolver_for(url)
+        self._balancer = Balancer()
+        self._budget = BUDGET
+        self._http = instrument_client(
+            httpx.AsyncClient(
+                timeout=httpx.Timeout(timeout, connect=min(CONNECT_SECONDS, timeout)),
+                limits=httpx.Limits(
+                    max_connections=200,
+                    max_keepalive_connections=50,
+                    keepalive_expiry=KEEPALIVE_SECONDS,
+                ),
+                transport=transport,
+                trust_env=False,
+            ),
+            peer=name,
+        )
+
+    async def get(self, path: str, **options: Any) -> httpx.Response:
+        """GET; options as for `request`."""
+        return await self.request("GET", path, **options)
+
+    async def post(self, path: str, **options: Any) -> httpx.Response:
+        """POST; retried only with an `idempotency_key` or `idempotent=True`."""
+        return await self.request("POST", path, **options)
+
+    async def put(self, path: str, **options: Any) -> httpx.Response:
+        """PUT; options as for `request`."""
+        return await self.request("PUT", path, **options)
+
+    async def patch(self, path: str, **options: Any) -> httpx.Response:
+        """PATCH; retried only with an `idempotency_key` or `idempotent=True`."""
+        return await self.request("PATCH", path, **options)
+
+    async def delete(self, path: str, **options: Any) -> httpx.Response:
+        """DELETE; options as for `request`."""
+        return await self.request("DELETE", path, **options)
+
+    async def request(  # noqa: PLR0913 - an HTTP request has that many parts
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Any = None,
+        json: Any = None,
+        token: str | None = None,
+        idempotency_key: str | None = None,
+        idempotent: bool | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> httpx.Response:
+        """Send a request and return the response, whose status is below 400.
+
+        Args:
+            method: HTTP method.
+            path: from the service's root, such as `/products`.
+            params: query parameters, in any form that httpx takes.
+            json: body.
+            token: Bearer token of the user on whose behalf this is.
+            idempotency_key: sent as `Idempotency-Key`; makes the call one that may be repeated.
+            idempotent: whether the call may be repeated, where the method does not say so.
+            headers: further headers.
+
+        Raises:
+            Problem: the service's own for 4xx; 502, 503 or 504, naming the service, when it
+                failed, could not be reached or did not answer in time.
+        """
+        sent = dict(headers or {})
+        if token:
+            sent["Authorization"] = f"Bearer {token}"
+        if idempotency_key:
+            sent["Idempotency-Key"] = idempotency_key
+        repeatable = idempotent or method in IDEMPOTENT or idempotency_key is not None
+        arguments = {"params": params, "json": json, "headers": sent}
+        response = await self._attempts(method, path, repeatable, arguments)
+        if response.is_client_error or response.is_server_error:
+            raise self._problem_of(response)
+        return response
+
+    async def _attempts(
+        self, method: str, path: str, repeatable: bool, arguments: dict[str, Any]
+    ) -> httpx.Response:
+        """Attempt until there is an answer worth passing on, or no further attempt is due."""
+        self._budget = min(BUDGET, self._budget + BUDGET_PER_REQUEST)
+        started = time.monotonic()
+        tried: list[Instance] = []
+        retries = 0
+        while True:
+            instance = await self._pick(tried)
+            outcome, result = await self._attempt(instance, method, path, arguments)
+            again = outcome.unsent or (
+                repeatable and (outcome is Outcome.SILENT or _is_retried(result))
+            )
+            if not again:
+                return self._answer(result)
+            tried.append(instance)
+            if outcome.unsent and await self._has_untried(tried):
+                continue  # nothing was sent, and there is another: no need to wait
+            late = time.monotonic() - started >= self._timeout
+            if retries == RETRIES or late or self._budget < 1:
+                return self._answer(result)
+            retries += 1
+            self._budget -= 1
+            await asyncio.sleep(BACKOFF_SECONDS * 2**retries * random.uniform(0.5, 1))  # noqa: S311 - jitter
+
+    async def _pick(self, tried: list[Instance]) -> Instance:
+        instances = await self._resolver.instances(self.name)
+        try:
+            return self._balancer.pick(instances, tried)
+        except CircuitOpenError as error:
+            raise self._failed(503, "does not answer") from error
+
+    async def _has_untried(self, tried: list[Instance]) -> bool:
+        return any(one not in tried for one in await self._resolver.instances(self.name))
+
+    async def _attempt(
+        self, instance: Instance, method: str, path: str, arguments: dict[str, Any]
+    ) -> tuple[Outcome, httpx.Response | Problem]:
+        """One request to one instance, its outcome reported to the balancer."""
+        result: httpx.Response | Problem
+        try:
+            answer = await self._http.request(method, instance.url + path, **arguments)
+            outcome = Outcome.ERROR if answer.is_server_error else Outcome.OK
+            result = answer
+        except httpx.ConnectError:
+            outcome, result = Outcome.REFUSED, self._failed(503, "cannot be reached")
+        except (httpx.ConnectTimeout, httpx.PoolTimeout):
+            outcome, result = Outcome.UNREACHABLE, self._failed(503, "cannot be reached")
+        except httpx.TimeoutException:
+            outcome = Outcome.SILENT
+            result = self._failed(504, f"did not answer within {self._timeout:g} s")
+        except httpx.HTTPError:
+            outcome, result = Outcome.SILENT, self._failed(502, "broke off the connection")
+        self._balancer.report(instance, outcome)
+        if outcome is not Outcome.OK:
+            log.warning("upstream_failed", upstream=self.name, outcome=outcome.value, path=path)
+        return outcome, result
+
+    def _answer(self, result: httpx.Response | Problem) -> httpx.Response:
+        if isinstance(result, Problem):
+            raise result
+        return result
+
+    def _failed(self, status: int, what: str) -> Problem:
+        return Problem(status, "Upstream failed", f"{self.name} {what}.", upstream=self.name)
+
+    def _problem_of(self, response: httpx.Response) -> Problem:
+        """The problem that the service answered with, to pass on."""
+        document = _document(response)
+        if response.is_server_error:
+            status = response.status_code if response.status_code in RETRIED_STATUSES else 502
+            title = document.get("title", response.reason_phrase)
+            return self._failed(status, f"answered {response.status_code} {title}")
+        kept = {"type", "title", "status", "detail", "instance", "trace_id"}
+        extra = {name: value for name, value in document.items() if name not in kept}
+        return Problem(
+            response.status_code,
+            str(document.get("title") or response.reason_phrase),
+            document.get("detail"),
+            document.get("type"),
+            **{"upstream": self.name, **extra},
+        )
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+        await self._resolver.aclose()
+
+
+def _is_retried(result: httpx.Response | Problem) -> bool:
+    return isinstance(result, httpx.Response) and result.status_code in RETRIED_STATUSES
+
+
+def _document(response: httpx.Response) -> dict[str, Any]:
+    """The body as a problem document; empty if it is none."""
+    try:
+        document = response.json()
+    except ValueError:
+        return {}
+    if not isinstance(document, dict):
+        return {}
+    reserved = {"status", "headers"}
+    return {str(name): value for name, value in document.items() if name not in reserved}

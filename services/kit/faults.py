@@ -1,0 +1,243 @@
+"""Faults on purpose: OpenFeature flags that a service honours live.
+
+`belfry fault set catalog.error_rate=0.5` changes the flag file; flagd's file provider notices
+within half a second and the values that are set are kept in a dict, so that a request pays for a
+look-up and not for an evaluation. Faults never touch `/livez`, `/readyz` and `/metrics`: a service under a
+fault shall still be seen.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import random
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from openfeature import api
+from openfeature.contrib.provider.flagd import FlagdProvider
+from openfeature.contrib.provider.flagd.config import ResolverType
+from openfeature.event import EventDetails, ProviderEvent
+from openfeature.exception import OpenFeatureError
+from openfeature.provider.no_op_provider import NoOpProvider
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from observability import get_logger
+from services.kit.problems import Problem, response
+
+TEMPLATE = Path(__file__).with_name("flags.json")
+POLL_MS = 250
+COMMON = ("latency_ms", "error_rate", "memory_mb_per_s", "loop_block_ms", "log_noise_per_s")
+EXTRA = {"checkout": ("payment_decline_rate",), "worker": ("stall",)}
+SWITCHES = frozenset({"stall"})
+UNTOUCHED = frozenset({"/livez", "/readyz", "/metrics"})
+
+BLOCK_EVERY_SECONDS = 1.0
+TICK_SECONDS = 0.1
+MEMORY_LIMIT_MB = 1024
+"""Growth stops here: the fault shall be seen, not take the machine down."""
+
+log = get_logger(__name__)
+
+
+class Faults:
+    """The faults of one service as they are set now.
+
+    Args:
+        service: whose flags, `<service>.<fault>`.
+        path: the flag file; made from the template if there is none.
+    """
+
+    def __init__(self, service: str, path: Path) -> None:
+        self._service = service
+        self._path = path
+        self._names = (*COMMON, *EXTRA.get(service, ()))
+        self._values: dict[str, float] = {}
+        self._domain = f"shop-{service}-{id(self)}"
+        self._client = api.get_client(self._domain)
+        self._listeners: list[Callable[[], None]] = []
+        self._readable = True
+
+    def value(self, name: str) -> float:
+        """The value of a fault in the unit of its name; 0 when it is off."""
+        return self._values.get(name, 0.0)
+
+    def enabled(self, name: str) -> bool:
+        """Whether a fault that is a switch is on."""
+        return bool(self._values.get(name, 0.0))
+
+    def happens(self, name: str) -> bool:
+        """Whether a fault that is a rate strikes this time."""
+        rate = self._values.get(name, 0.0)
+        return rate > 0 and random.random() < rate  # noqa: S311 - no secret depends on it
+
+    @property
+    def any_set(self) -> bool:
+        """Whether any fault of the service is set."""
+        return bool(self._values)
+
+    def listen(self, listener: Callable[[], None]) -> None:
+        """Call the listener, in a thread of its own, whenever the flags have changed."""
+        self._listeners.append(listener)
+
+    def start(self) -> None:
+        """Begin to follow the flag file; without a readable one there are no faults."""
+        logging.getLogger("openfeature.contrib").setLevel(
+            logging.CRITICAL
+        )  # repeats twice a second
+        try:
+            _provide(self._path)
+        except OSError as error:
+            log.warning("flags_unavailable", path=str(self._path), error=str(error))
+            return
+        self._client.add_handler(ProviderEvent.PROVIDER_CONFIGURATION_CHANGED, self._on_change)
+        self._client.add_handler(ProviderEvent.PROVIDER_READY, self._on_change)
+        self._client.add_handler(ProviderEvent.PROVIDER_ERROR, self._on_error)
+        provider = FlagdProvider(
+            resolver_type=ResolverType.FILE,
+            offline_flag_source_path=str(self._path),
+            deadline_ms=POLL_MS,
+        )
+        # A file that cannot be read now is reported by `_on_error` and may be repaired later.
+        with contextlib.suppress(OpenFeatureError):
+            api.set_provider_and_wait(provider, self._domain)
+            self._refresh()
+
+    def stop(self) -> None:
+        """No longer follow the flag file."""
+        self._listeners.clear()
+        self._values = {}
+        api.set_provider(NoOpProvider(), self._domain)
+
+    def _on_change(self, _details: EventDetails) -> None:
+        self._readable = True
+        self._refresh()
+
+    def _on_error(self, details: EventDetails) -> None:
+        """Say it once; the faults stay as they were until the file can be read again."""
+        if self._readable:
+            self._readable = False
+            log.warning("flags_unreadable", path=str(self._path), reason=details.message)
+
+    def _refresh(self) -> None:
+        """Evaluate all flags of the service once and keep those that are set."""
+        values = {}
+        for name in self._names:
+            key = f"{self._service}.{name}"
+            if name in SWITCHES:
+                value = float(self._client.get_boolean_value(key, False))
+            else:
+                value = self._client.get_float_value(key, 0.0)
+            if value > 0:
+                values[name] = value
+        if values != self._values:
+            self._values = values
+            log.warning("faults_changed", faults=values)
+            for listener in list(self._listeners):
+                listener()
+
+
+def _provide(path: Path) -> None:
+    """Put the template in place unless another process did; never replaces a file."""
+    if path.exists():
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent)
+    os.close(handle)
+    shutil.copyfile(TEMPLATE, temporary)
+    Path(temporary).chmod(0o644)
+    with contextlib.suppress(FileExistsError):
+        os.link(temporary, path)
+    Path(temporary).unlink()
+
+
+class FaultsMiddleware:
+    """Applies latency and errors to requests."""
+
+    def __init__(self, app: ASGIApp, faults: Faults) -> None:
+        self.app = app
+        self._faults = faults
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve, as late and as badly as the faults ask for."""
+        faults = self._faults
+        if not faults.any_set or scope["type"] != "http" or scope["path"] in UNTOUCHED:
+            await self.app(scope, receive, send)
+            return
+        latency = faults.value("latency_ms")
+        if latency:
+            await asyncio.sleep(latency / 1000)
+        if faults.happens("error_rate"):
+            log.error("fault_injected", fault="error_rate", path=scope["path"])
+            problem = Problem(500, "Injected fault", "An error was injected on purpose.")
+            await response(problem, scope["path"])(scope, receive, send)
+            return
+        await self.app(scope, receive, send)
+
+
+class Misbehaviour:
+    """Faults of the process rather than of a request: memory, event loop, log noise.
+
+    Sleeps while none of them is set.
+    """
+
+    def __init__(self, faults: Faults) -> None:
+        self._faults = faults
+        self._held: list[bytearray] = []
+        self._owed_memory = 0.0
+        self._owed_lines = 0.0
+        self._block_at = 0.0
+
+    async def run(self) -> None:
+        """Misbehave as told until cancelled; what was held is given back then."""
+        loop = asyncio.get_running_loop()
+        changed = asyncio.Event()
+
+        def wake() -> None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
+                loop.call_soon_threadsafe(changed.set)
+
+        self._faults.listen(wake)
+        last = time.monotonic()
+        try:
+            while True:
+                if not self._step(time.monotonic() - last):
+                    await changed.wait()
+                last = time.monotonic()
+                changed.clear()
+                await asyncio.sleep(TICK_SECONDS)
+        finally:
+            self._held.clear()
+
+    def _step(self, elapsed: float) -> bool:
+        """Do what is due after so many seconds; returns whether there is more to do."""
+        memory = self._faults.value("memory_mb_per_s")
+        block = self._faults.value("loop_block_ms")
+        noise = self._faults.value("log_noise_per_s")
+        self._grow(memory, elapsed)
+        self._chatter(noise, elapsed)
+        if block and time.monotonic() >= self._block_at:
+            self._block_at = time.monotonic() + BLOCK_EVERY_SECONDS + block / 1000
+            time.sleep(block / 1000)
+        return bool(memory or block or noise)
+
+    def _grow(self, rate: float, elapsed: float) -> None:
+        if not rate:
+            self._held.clear()
+            self._owed_memory = 0.0
+            return
+        self._owed_memory += rate * elapsed
+        while self._owed_memory >= 1 and len(self._held) < MEMORY_LIMIT_MB:
+            self._owed_memory -= 1
+            block = bytearray(1 << 20)
+            block[::4096] = b"\x01" * 256  # touch each page, else it takes no memory
+            self._held.append(block)
+
+    def _chatter(self, rate: float, elapsed: float) -> None:
+        self._owed_lines = self._owed_lines + rate * elapsed if rate else 0.0
+        while self._owed_lines >= 1:
+            self._owed_lines -= 1
+            log.info("log_noise", note="A line that means nothing, written on purpose.")
