@@ -1,0 +1,210 @@
+"""Settings of the stack, read from `BELFRY_*` variables and validated before anything starts."""
+
+import difflib
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import AliasChoices, Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from observability.exits import UsageError
+
+HOST: Final = "127.0.0.1"
+PREFIX: Final = "BELFRY_"
+_PORT_PREFIX: Final = "BELFRY_PORT_"
+
+#: Ports on loopback before `port_offset`.
+DEFAULT_PORTS: Final[Mapping[str, int]] = {
+    "gateway": 8000,
+    "account": 8001,
+    "catalog": 8002,
+    "cart": 8003,
+    "checkout": 8004,
+    "shipping": 8005,
+    "worker": 8010,
+    "console": 8080,
+    "grafana": 3000,
+    "prometheus": 9090,
+    "alertmanager": 9093,
+    "loki": 3100,
+    "jaeger": 16686,
+    "collector": 4318,
+    "collector_grpc": 4317,
+    "collector_health": 13133,
+    # between backends only
+    "collector_metrics": 8888,
+    "jaeger_otlp_grpc": 14317,
+    "jaeger_otlp_http": 14318,
+    "jaeger_health": 13134,
+    "jaeger_metrics": 8889,
+    "loki_grpc": 9095,
+}
+
+
+def _default_cache() -> Path:
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "belfry"
+
+
+class Settings(BaseSettings):
+    """Where the stack lives and where it listens; each field is a `BELFRY_<FIELD>` variable."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_ignore_empty=True, extra="forbid", frozen=True, populate_by_name=True
+    )
+
+    state_dir: Path = Field(default=Path(".belfry"), description="data, logs, secrets, lock")
+    cache_dir: Path = Field(default_factory=_default_cache, description="servers built once")
+    config: Path = Field(default=Path("belfry.toml"), description="what runs")
+    environment: str = Field(default="local", min_length=1, pattern=r"^[\w.-]+$")
+    port_offset: int = Field(default=0, ge=0, le=45_000, description="added to default ports")
+    ports: dict[str, int] = Field(
+        default_factory=dict, description="ports set one by one (BELFRY_PORT_<NAME>), not offset"
+    )
+    grafana_url: str | None = Field(
+        default=None, validation_alias=AliasChoices("grafana_url", "GRAFANA_URL")
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _gather_ports(cls, data: dict[str, Any]) -> dict[str, Any]:
+        from_environment = {
+            name.removeprefix(_PORT_PREFIX).lower(): value
+            for name, value in os.environ.items()
+            if name.startswith(_PORT_PREFIX) and name != "BELFRY_PORT_OFFSET"
+        }
+        return data | {"ports": from_environment | data.get("ports", {})}
+
+    @field_validator("ports")
+    @classmethod
+    def _ports_exist(cls, ports: dict[str, int]) -> dict[str, int]:
+        for name, port in ports.items():
+            if not 1 <= port <= 65_535:
+                raise ValueError(f"{port_variable(name)} must be from 1 to 65535, not {port}")
+        return ports
+
+    @field_validator("state_dir", "cache_dir", "config")
+    @classmethod
+    def _absolute(cls, path: Path) -> Path:
+        return path.expanduser().absolute()
+
+    def port(self, name: str, default: int | None = None) -> int:
+        """Port of a process, or of one of its further listeners (`collector_health`).
+
+        Args:
+            name: a process or listener name.
+            default: its port before the offset, for a name that is not in `DEFAULT_PORTS`.
+
+        Raises:
+            KeyError: the name is unknown and there is no default.
+        """
+        key = name.replace("-", "_")
+        if key in self.ports:
+            return self.ports[key]
+        base = DEFAULT_PORTS[key] if default is None else default
+        return base + self.port_offset
+
+    def url(self, name: str, default: int | None = None) -> str:
+        """Base URL of a process, without a slash at its end."""
+        return f"http://{HOST}:{self.port(name, default)}"
+
+    def variables(self) -> dict[str, str]:
+        """The environment in which another process reads the same settings."""
+        given = {
+            "BELFRY_STATE_DIR": str(self.state_dir),
+            "BELFRY_CACHE_DIR": str(self.cache_dir),
+            "BELFRY_CONFIG": str(self.config),
+            "BELFRY_ENVIRONMENT": self.environment,
+            "BELFRY_PORT_OFFSET": str(self.port_offset),
+        }
+        ports = {port_variable(name): str(port) for name, port in self.ports.items()}
+        grafana = {"GRAFANA_URL": self.grafana_url} if self.grafana_url else {}
+        return given | ports | grafana
+
+    @property
+    def logs_dir(self) -> Path:
+        """Folder of one log file a process."""
+        return self.state_dir / "logs"
+
+    @property
+    def data_dir(self) -> Path:
+        """Folder of what services and backends keep."""
+        return self.state_dir / "data"
+
+    @property
+    def targets_dir(self) -> Path:
+        """Folder of the files in which Prometheus finds its targets."""
+        return self.state_dir / "targets"
+
+    @property
+    def secrets_dir(self) -> Path:
+        """Folder of generated secrets, readable by their owner only."""
+        return self.state_dir / "secrets"
+
+    @property
+    def flags_file(self) -> Path:
+        """Fault flags that are live now."""
+        return self.state_dir / "flags.json"
+
+    @property
+    def inbox_file(self) -> Path:
+        """Notifications received."""
+        return self.state_dir / "inbox.db"
+
+
+def port_variable(name: str) -> str:
+    """Variable that sets the port of a process: `BELFRY_PORT_GATEWAY`."""
+    return _PORT_PREFIX + name.replace("-", "_").upper()
+
+
+def load_settings() -> Settings:
+    """Read and check the settings.
+
+    Raises:
+        UsageError: a value is not valid, or a `BELFRY_*` variable is unknown; names it.
+    """
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        raise UsageError(_first_problem(error)) from None
+    _refuse_unknown(settings)
+    return settings
+
+
+def _first_problem(error: ValidationError) -> str:
+    first = error.errors()[0]
+    where = [str(part) for part in first["loc"]]
+    named_by_message = first["type"] == "value_error"
+    if where[:1] == ["ports"] and len(where) > 1:
+        name = port_variable(where[1])
+    else:
+        name = where[0] if where[0].isupper() else PREFIX + where[0].upper()
+    if named_by_message:
+        return str(first["msg"]).removeprefix("Value error, ")
+    return f"{name}: {first['msg'].lower()}, not {first['input']!r}"
+
+
+def _refuse_unknown(settings: Settings) -> None:
+    services = _service_names(settings.config)
+    known = {PREFIX + name.upper() for name in Settings.model_fields} - {
+        "BELFRY_PORTS",
+        "BELFRY_GRAFANA_URL",
+    }
+    known |= {port_variable(name) for name in [*DEFAULT_PORTS, *services]}
+    for name in sorted(os.environ):
+        if name.startswith(PREFIX) and name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f": did you mean {close[0]}?" if close else ": unset it"
+            raise UsageError(f"unknown setting {name}{hint}")
+
+
+def _service_names(config: Path) -> list[str]:
+    """Services that belfry.toml adds; what is wrong in it is reported where it is parsed."""
+    try:
+        services = tomllib.loads(config.read_text(encoding="utf-8")).get("services", {})
+    except (OSError, ValueError):
+        return []
+    return list(services) if isinstance(services, dict) else []
