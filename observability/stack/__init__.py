@@ -1,0 +1,1 @@
+"""Runs the whole stack without Docker: resolve, build, start, supervise, stop."""

@@ -1,0 +1,231 @@
+"""One child process: started, watched until it is ready and after, restarted when it crashes."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+from observability.stack import launch, logs, probe
+
+_FIRST_DELAY_SECONDS = 0.5
+_LONGEST_DELAY_SECONDS = 30.0
+#: For what has been ready before: whoever kills it sees it repaired within ten seconds.
+_LONGEST_DELAY_ONCE_READY_SECONDS = 4.0
+_STABLE_SECONDS = 10.0
+_CRASHES_UNTIL_FAILED = 5
+_BAD_CONFIGURATION = 2
+_QUICK_POLL_SECONDS = 0.05
+_POLL_SECONDS = 1.0
+_QUICK_UNTIL_SECONDS = 20.0
+
+
+class Kind(StrEnum):
+    """What sort of thing a process is."""
+
+    SERVICE = "service"
+    BACKEND = "backend"
+    CONSOLE = "console"
+
+
+class State(StrEnum):
+    """Where a process stands; all but READY come with a reason."""
+
+    BUILDING = "building"
+    STARTING = "starting"
+    READY = "ready"
+    UNREADY = "unready"  # it was ready, it runs, and now says that it is not
+    BACKING_OFF = "backing-off"
+    FAILED = "failed"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """What to run, and how to tell that it is ready."""
+
+    name: str
+    kind: Kind
+    instance: str
+    port: int
+    version: str
+    command: tuple[str, ...]
+    environment: Mapping[str, str]
+    folder: Path
+    ready_url: str | None = None
+    needs: tuple[str, ...] = ()
+    ports: Mapping[str, int] = field(default_factory=dict)
+    stop_seconds: float = 12.0
+
+
+class Process:
+    """Keeps one child running until told to stop.
+
+    `changed` is called, in the event loop, after each change of state or reason.
+    """
+
+    def __init__(self, spec: Spec, log: Path, changed: Callable[["Process"], None]) -> None:
+        self.spec = spec
+        self.log = log
+        self.state = State.STOPPED
+        self.reason = ""
+        self.pid: int | None = None
+        self.started_at: float | None = None
+        self.restarts = 0
+        self._changed = changed
+        self._task: asyncio.Task[None] | None = None
+        self._stopping = False
+        self._wake = asyncio.Event()
+        self._crashes = 0
+        self._ready_since: float | None = None
+
+    def start(self) -> None:
+        """Begin to run and watch the child; returns at once."""
+        self._stopping = False
+        self._task = asyncio.create_task(self._supervise(), name=self.spec.instance)
+
+    def enter(self, state: State, reason: str = "") -> None:
+        """Change the state, and tell so if that is news."""
+        if (state, reason) == (self.state, self.reason):
+            return
+        self.state, self.reason = state, reason
+        self._changed(self)
+
+    async def stop(self) -> None:
+        """End the child: asked first, killed when it has not gone after its `stop_seconds`."""
+        self._stopping = True
+        self._wake.set()
+        while self._task is not None and not self._task.done():
+            await self._end_child()
+            await asyncio.wait({self._task}, timeout=_QUICK_POLL_SECONDS)
+        self._task = None
+        self.enter(State.STOPPED)
+
+    async def restart(self, spec: Spec) -> None:
+        """End the child gracefully and run `spec` in its place, at once."""
+        if self._task is None:
+            self.spec = spec
+            self.start()
+            return
+        self.spec = spec
+        self._crashes = 0
+        self._wake.set()
+        await self._end_child()
+
+    def kill(self) -> None:
+        """End the child and its descendants now."""
+        self._stopping = True
+        self._wake.set()
+        self._signal_group(signal.SIGKILL)
+
+    async def _supervise(self) -> None:
+        while not self._stopping:
+            self._wake.clear()
+            self.enter(State.STARTING)
+            began = logs.size(self.log)
+            try:
+                code = await self._run_child()
+                ended = logs.last_line(self.log, began)
+                why = _describe(code) + (f": {ended}" if ended else "")
+            except OSError as error:
+                code, why = None, f"cannot be started: {error}"
+            if self._stopping or self._wake.is_set():
+                continue
+            await self._back_off(why, hopeless=code == _BAD_CONFIGURATION)
+            self.restarts += not self._stopping
+
+    async def _run_child(self) -> int:
+        with self.log.open("ab") as output:
+            child = await asyncio.create_subprocess_exec(
+                *_launcher(),
+                *self.spec.command,
+                cwd=self.spec.folder,
+                env=dict(self.spec.environment),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+        self.pid, self.started_at, self._ready_since = child.pid, time.time(), None
+        self._changed(self)
+        try:
+            await self._watch(child)
+        finally:
+            self._signal_group(signal.SIGKILL)  # its own children, should it have left any
+            self.pid = self.started_at = None
+        return await child.wait()
+
+    async def _watch(self, child: asyncio.subprocess.Process) -> None:
+        """Ask for readiness, often while it starts, until the child has ended."""
+        ended = asyncio.create_task(child.wait())
+        began = time.monotonic()
+        if self._wake.is_set():  # asked to end before there was a child to tell
+            self._signal_group(signal.SIGKILL)
+        while not ended.done():
+            answer = await probe.ask(self.spec.ready_url) if self.spec.ready_url else probe.READY
+            if not ended.done():
+                self._note(answer)
+            starting = self.state is State.STARTING
+            quick = starting and time.monotonic() - began < _QUICK_UNTIL_SECONDS
+            await asyncio.wait({ended}, timeout=_QUICK_POLL_SECONDS if quick else _POLL_SECONDS)
+
+    def _note(self, answer: probe.Answer) -> None:
+        if self._stopping:
+            return
+        if answer.ready:
+            self._ready_since = self._ready_since or time.monotonic()
+            self.enter(State.READY)
+        elif self._ready_since is None:
+            self.enter(State.STARTING, answer.reason)
+        else:
+            self.enter(State.UNREADY, answer.reason)
+
+    async def _back_off(self, why: str, *, hopeless: bool) -> None:
+        """Wait before the next try, the longer the more often it crashed in a row."""
+        was_ready = self._ready_since is not None
+        if self._ready_since and time.monotonic() - self._ready_since > _STABLE_SECONDS:
+            self._crashes = 0
+        self._crashes += 1
+        longest = _LONGEST_DELAY_ONCE_READY_SECONDS if was_ready else _LONGEST_DELAY_SECONDS
+        delay = min(_FIRST_DELAY_SECONDS * 2 ** (self._crashes - 1), longest)
+        state = State.BACKING_OFF
+        if not was_ready and (hopeless or self._crashes >= _CRASHES_UNTIL_FAILED):
+            state, delay = State.FAILED, _LONGEST_DELAY_SECONDS
+        self.enter(state, f"{why} (next try after {delay:g} s)")
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._wake.wait(), delay)
+
+    async def _end_child(self) -> None:
+        pid = self.pid
+        if pid is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
+        deadline = time.monotonic() + self.spec.stop_seconds
+        while self.pid == pid:
+            if time.monotonic() > deadline:
+                self._signal_group(signal.SIGKILL)
+            await asyncio.sleep(0.02)
+
+    def _signal_group(self, number: signal.Signals) -> None:
+        if self.pid is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.pid, number)
+
+
+def _launcher() -> tuple[str, ...]:
+    return (sys.executable, "-I", "-S", launch.__file__, str(os.getpid()))
+
+
+def _describe(code: int) -> str:
+    if code >= 0:
+        return f"exited with code {code}"
+    try:
+        return f"killed by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"killed by signal {-code}"

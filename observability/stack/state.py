@@ -1,0 +1,164 @@
+"""The state folder: prepared, locked by one supervisor, swept of what a killed one left."""
+
+import contextlib
+import fcntl
+import json
+import os
+import signal
+import tempfile
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import IO
+
+import psutil
+
+from observability.exits import UsageError
+from observability.settings import Settings
+
+#: In the environment of everything the supervisor starts, with the state folder as its value.
+MARKER = "SUPERVISED_BY_BELFRY"
+
+
+def prepare(settings: Settings) -> None:
+    """Make the state folder and what belongs in it.
+
+    Raises:
+        UsageError: it cannot be made or written to.
+    """
+    folder = settings.state_dir
+    try:
+        for part in (settings.logs_dir, settings.data_dir, settings.targets_dir):
+            part.mkdir(parents=True, exist_ok=True)
+        settings.secrets_dir.mkdir(mode=0o700, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise UsageError(
+            f"state folder {folder} cannot be written to ({error.strerror}): "
+            "make it writable or set BELFRY_STATE_DIR to another"
+        ) from None
+
+
+def write_atomically(path: Path, text: str, mode: int = 0o644) -> None:
+    """Replace a file's content so that a reader sees the old or the new, never a part."""
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            os.fchmod(file.fileno(), mode)
+            file.write(text)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+class StateLock:
+    """Held by the one supervisor of a state folder; the kernel frees it however that one ends."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._folder = settings.state_dir
+        self._file: IO[str] | None = None
+
+    def acquire(self) -> None:
+        """Take the lock, and write our pid into it for others to name.
+
+        Raises:
+            UsageError: another supervisor has it; names its pid.
+        """
+        file = self._path.open("a+", encoding="utf-8")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            file.close()
+            raise UsageError(
+                f"a stack is already running on {self._folder} (pid {self.holder()}): "
+                "stop it with `belfry down` or set BELFRY_STATE_DIR to another folder"
+            ) from None
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        self._file = file
+
+    def release(self) -> None:
+        """Give the lock back."""
+        if self._file:
+            self._file.close()
+            self._file = None
+
+    def holder(self) -> int | None:
+        """Pid of the supervisor that has the lock, None if there is none."""
+        try:
+            with self._path.open(encoding="utf-8") as file:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                except OSError:
+                    return int(file.read() or 0)
+        except (FileNotFoundError, ValueError):
+            pass
+        return None
+
+    @property
+    def _path(self) -> Path:
+        return self._folder / "supervisor.lock"
+
+
+class Records:
+    """Pids of what is running, on disk, for the next start to sweep should this one be killed."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._path = settings.state_dir / "processes.json"
+        self._marker = str(settings.state_dir)
+
+    def write(self, pids: Iterable[int]) -> None:
+        """Record these and no others."""
+        write_atomically(self._path, json.dumps(sorted(pids)))
+
+    def sweep(self, patience: float = 5.0) -> list[int]:
+        """End what a killed supervisor left behind; only call with the lock held.
+
+        A recorded pid may belong to somebody else by now: only processes whose environment says
+        that this state folder's supervisor started them are touched.
+
+        Args:
+            patience: seconds from SIGTERM to SIGKILL.
+
+        Returns:
+            Pids of the processes that were ended.
+        """
+        left = self._left_behind()
+        for process in left:
+            with contextlib.suppress(psutil.Error):
+                process.send_signal(signal.SIGTERM)
+        _, stubborn = psutil.wait_procs(left, timeout=patience)
+        for process in stubborn:
+            with contextlib.suppress(psutil.Error):
+                process.kill()
+        psutil.wait_procs(stubborn, timeout=patience)
+        self.write([])
+        return [process.pid for process in left]
+
+    def _left_behind(self) -> list[psutil.Process]:
+        try:
+            groups = set(json.loads(self._path.read_text(encoding="utf-8")))
+        except (OSError, ValueError):
+            return []
+        return [process for process in psutil.process_iter() if self._is_ours(process, groups)]
+
+    def _is_ours(self, process: psutil.Process, groups: set[int]) -> bool:
+        try:
+            if os.getpgid(process.pid) not in groups:
+                return False
+            return process.environ().get(MARKER) == self._marker
+        except (psutil.Error, OSError):
+            return False
+
+
+def wait_until_free(lock: StateLock, timeout: float) -> bool:
+    """Whether the lock became free within so many seconds."""
+    deadline = time.monotonic() + timeout
+    while lock.holder() is not None:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
