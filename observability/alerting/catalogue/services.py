@@ -97,9 +97,7 @@ sum {_BY} (increase({failed})) >= {profile.failures_at_least}""",
         description=(
             f"{VALUE_PERCENT} of the requests to {label('service_name')} over the last {window}"
             f" ended in a 5xx; the limit is {profile.error_ratio * 100:g}%."
-            + _worst_route(
-                f"rate({_DURATION}_count{{%shttp_response_status_code=~`5..`}}[{window}])"
-            )
+            + _worst_route(f"{_DURATION}_count", "http_response_status_code=~`5..`", window)
         ),
         dashboard=_DASHBOARD,
         variables=_VARIABLES,
@@ -123,25 +121,21 @@ sum {_BY} (increase({_DURATION}_count{{{_ENDING}}}[{window}])) >= {profile.reque
         description=(
             f"One request in twenty to {label('service_name')} took {VALUE_DURATION} or longer over"
             f" the last {window}; the limit is {human_seconds(limit)}."
-            + _worst_route(f"rate({_DURATION}_sum{{%shttp_route!~`.*/stream`}}[{window}])")
+            + _worst_route(f"{_DURATION}_sum", "http_route!~`.*/stream`", window)
         ),
         dashboard=_DASHBOARD,
         variables=_VARIABLES,
     )
 
 
-def _worst_route(per_series: str) -> str:
-    """A sentence naming the route with the highest figure, asked for when the alert fires.
-
-    Args:
-        per_series: PromQL of the figure, with `%s` where the service's matchers belong.
-    """
-    matchers = "".join(f"{name}=`%s`," for name in IDENTITY)
-    expr = f"topk(1, sum by (http_request_method, http_route) ({per_series % matchers}))"
-    labels = " ".join(f"$labels.{name}" for name in IDENTITY)
-    quoted = expr.replace("`", "'")
+def _worst_route(metric: str, matcher: str, window: str) -> str:
+    """A sentence naming the service's route whose `metric` rises fastest, asked when it fires."""
+    matchers = ",".join([*(f"{name}=`%s`" for name in IDENTITY), matcher])
+    figure = f"sum by (http_request_method, http_route) (rate({metric}{{{matchers}}}[{window}]))"
+    query = f"topk(1, {figure})".replace("`", "'")
+    values = " ".join(f"$labels.{name}" for name in IDENTITY)
     return (
-        f'{{{{ with query (printf "{quoted}" {labels}) }}}} Worst route:'
+        f'{{{{ with query (printf "{query}" {values}) }}}} Worst route:'
         " {{ . | first | label `http_request_method` }} {{ . | first | label `http_route` }}."
         "{{ end }}"
     )

@@ -1,0 +1,53 @@
+"""Where to go from a notification: addresses that a browser can open."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from observability.alerting.notifications import Notification
+
+_BEFORE = timedelta(minutes=15)
+_AFTER = timedelta(minutes=5)
+
+
+@dataclass(frozen=True)
+class Links:
+    """Addresses; the runbook's is relative to the console."""
+
+    dashboard: str | None
+    runbook: str | None
+
+
+def links(one: Notification, *, grafana: str) -> Links:
+    """The dashboard at the time of the alert, and the runbook.
+
+    Args:
+        one: The notification; its annotations hold paths relative to the two bases.
+        grafana: Base URL of Grafana.
+    """
+    return Links(_dashboard(one, grafana.rstrip("/")), _runbook(one))
+
+
+def _dashboard(one: Notification, grafana: str) -> str | None:
+    path = one.annotations.get("dashboard_url", "")
+    if not path.startswith("/d/"):
+        return _web_address(path)
+    start = _milliseconds((one.starts_at - _BEFORE).timestamp())
+    ended = one.ends_at or one.resolved_at
+    end = _milliseconds((ended + _AFTER).timestamp()) if ended else "now"
+    return f"{grafana}{path}{'&' if '?' in path else '?'}from={start}&to={end}"
+
+
+def _runbook(one: Notification) -> str | None:
+    path = one.annotations.get("runbook_url", "")
+    return f"/{path}" if path.startswith("docs/runbooks/") else _web_address(path)
+
+
+def _web_address(text: str) -> str | None:
+    """`text` if it is safe to link to: labels and annotations come from outside."""
+    return text if text.startswith(("http://", "https://")) else None
+
+
+def _milliseconds(seconds: float) -> str:
+    return str(round(seconds * 1000))

@@ -1,0 +1,1 @@
+"""The console: a web page beside Grafana, and sufficient without it."""
