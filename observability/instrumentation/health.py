@@ -1,0 +1,76 @@
+"""How the library looks after itself: failures are counted and named once, never raised."""
+
+import os
+import sys
+import threading
+from collections import Counter
+from datetime import UTC, datetime
+
+import orjson
+
+
+class Health:
+    """Counts what the library itself dropped or failed at, in this process."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._named: set[str] = set()
+        self.dropped: Counter[tuple[str, str]] = Counter()
+        self.errors: Counter[str] = Counter()
+
+    def drop(self, signal: str, reason: str, count: int = 1) -> None:
+        """Count what was given up, other than by an export queue (those count their own)."""
+        with self._lock:
+            self.dropped[signal, reason] += count
+
+    def failed(self, component: str, error: BaseException) -> None:
+        """Count a failure inside the library; the first one of a component is logged."""
+        with self._lock:
+            self.errors[component] += 1
+            first = component not in self._named
+            self._named.add(component)
+        if first:
+            notice(
+                "warning",
+                "telemetry_failed",
+                component=component,
+                exception_type=type(error).__name__,
+                exception_message=_short(error),
+            )
+
+
+def notice(level: str, event: str, **fields: str | float) -> None:
+    """Print one log line about the library itself; it never goes through what may be broken."""
+    record = {
+        "timestamp": datetime.now(UTC),
+        "level": level,
+        "event": event,
+        "service": os.environ.get("OTEL_SERVICE_NAME", "unknown_service"),
+        "trace_id": None,
+        "span_id": None,
+        "logger": "observability",
+        **fields,
+    }
+    write_line(orjson.dumps(record, option=orjson.OPT_UTC_Z, default=str))
+
+
+def write_line(line: bytes) -> None:
+    """Write one line to standard output; a closed or broken one loses it silently."""
+    try:
+        out = sys.stdout.buffer
+        out.write(line + b"\n")
+        out.flush()
+    except (OSError, ValueError, AttributeError, RuntimeError):
+        # A closed pipe, a replaced stdout without bytes, or a write interrupted by a signal
+        # handler that logs: nothing is left to tell it to.
+        return
+
+
+def _short(error: BaseException) -> str:
+    try:
+        return str(error)[:500]
+    except Exception:
+        return "(no message: its own __str__ failed)"
+
+
+process = Health()

@@ -1,0 +1,86 @@
+"""Standard logging (uvicorn, SQLAlchemy, warnings, …) through the same pipeline."""
+
+import logging
+import sys
+from typing import Any
+from weakref import WeakSet
+
+from observability.instrumentation import logs
+from observability.instrumentation.exporting import in_export_thread
+from observability.instrumentation.health import process
+
+# What each record has; anything else was given as `extra` and becomes a field.
+STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message"}
+UVICORN = ("uvicorn", "uvicorn.error", "uvicorn.access")
+# Libraries that tell of each of their own steps at the info level.
+TALKATIVE = ("httpx", "httpcore", "uvicorn.access", "apscheduler")
+
+
+# Exceptions that were logged with their trace id, not to be logged again without it.
+reported: WeakSet[BaseException] = WeakSet()
+
+
+class PipelineHandler(logging.Handler):
+    """Writes each record of standard logging as one of ours."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write the record; a failure is counted, never raised or printed."""
+        if in_export_thread() or _already_reported(record):
+            return
+        try:
+            logs.write(
+                _level(record.levelno),
+                record.msg if isinstance(record.msg, str) else type(record.msg).__name__,
+                _fields(record),
+                created_ns=int(record.created * 1e9),
+            )
+        except Exception as error:
+            process.failed("logs", error)
+
+
+def route() -> None:
+    """Make standard logging end in our pipeline; may be called again, as servers do set-up late."""
+    root = logging.getLogger()
+    if not any(isinstance(handler, PipelineHandler) for handler in root.handlers):
+        root.addHandler(PipelineHandler())
+    for handler in list(root.handlers):
+        if _prints(handler):
+            root.removeHandler(handler)
+    if root.level == logging.WARNING:  # what logging starts with
+        root.setLevel(logs.level_threshold())
+    for name in UVICORN:
+        logger = logging.getLogger(name)
+        logger.handlers.clear()
+        logger.propagate = True
+    for name in TALKATIVE:
+        logger = logging.getLogger(name)
+        if logger.level in {logging.NOTSET, logging.INFO}:
+            logger.setLevel(logging.WARNING)
+    logging.captureWarnings(capture=True)
+
+
+def _prints(handler: logging.Handler) -> bool:
+    return type(handler) is logging.StreamHandler and handler.stream in {sys.stdout, sys.stderr}
+
+
+def _already_reported(record: logging.LogRecord) -> bool:
+    error = record.exc_info[1] if record.exc_info else None
+    return error is not None and error in reported
+
+
+def _fields(record: logging.LogRecord) -> dict[str, Any]:
+    fields: dict[str, Any] = {"logger": record.name}
+    if record.args or not isinstance(record.msg, str):
+        # The event is the constant template; what a person reads is beside it.
+        fields["message"] = record.getMessage()
+    fields.update({key: value for key, value in vars(record).items() if key not in STANDARD})
+    if record.exc_info:
+        fields["exc_info"] = record.exc_info
+    return fields
+
+
+def _level(number: int) -> str:
+    for name, least in reversed(logs.LEVELS.items()):
+        if number >= least:
+            return name
+    return "debug"
