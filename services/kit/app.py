@@ -57,7 +57,7 @@ def create_app(  # noqa: PLR0913 - all but three have a default
     drain = Drain(settings.drain_seconds)
     app = FastAPI(
         title=title or name,
-        lifespan=_lifespan(name, faults, drain, lifespan),
+        lifespan=_lifespan(faults, drain, lifespan),
     )
     try:
         app.state.token_key = TokenKey.of(settings)
@@ -111,7 +111,7 @@ class Drain:
             signal.signal(signal.SIGTERM, previous)
 
 
-def _lifespan(name: str, faults: Faults, drain: Drain, inner: Lifespan | None) -> Lifespan:
+def _lifespan(faults: Faults, drain: Drain, inner: Lifespan | None) -> Lifespan:
     """The service's own lifespan inside of what all services do at start and stop."""
 
     @asynccontextmanager
@@ -120,7 +120,7 @@ def _lifespan(name: str, faults: Faults, drain: Drain, inner: Lifespan | None) -
         misbehaviour = asyncio.create_task(Misbehaviour(faults).run())
         try:
             async with inner(app) if inner else contextlib.nullcontext():
-                log.info("service_started", name=name)
+                log.info("service_started")
                 with drain.on_signal():
                     yield
                 drain.started = True
@@ -129,7 +129,7 @@ def _lifespan(name: str, faults: Faults, drain: Drain, inner: Lifespan | None) -
             with contextlib.suppress(asyncio.CancelledError):
                 await misbehaviour
             faults.stop()
-            log.info("service_stopped", name=name)
+            log.info("service_stopped")
 
     return lifespan
 

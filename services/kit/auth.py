@@ -16,6 +16,7 @@ from services.kit.settings import SettingsError, ShopSettings
 
 ALGORITHM = "HS256"
 ISSUER = "shop"
+SCHEME = "Bearer"
 MIN_KEY_BYTES = 32
 Role = Literal["customer", "admin"]
 
@@ -98,7 +99,7 @@ class TokenKey:
 
 def unauthorized(detail: str) -> Problem:
     """The 401 that asks for a Bearer token."""
-    return Problem(401, "Not signed in", detail, headers={"WWW-Authenticate": "Bearer"})
+    return Problem(401, "Not signed in", detail, headers={"WWW-Authenticate": SCHEME})
 
 
 def issue(key: TokenKey, user: User, lifetime: timedelta) -> tuple[str, datetime]:
@@ -118,7 +119,7 @@ def current_user(request: Request) -> User:
         Problem: 401, no valid token.
     """
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not token:
+    if scheme.lower() != SCHEME.lower() or not token:
         raise unauthorized("Send `Authorization: Bearer <token>`.")
     key: TokenKey = request.app.state.token_key
     return key.verify(token.strip())

@@ -2,8 +2,8 @@
 
 `belfry fault set catalog.error_rate=0.5` changes the flag file; flagd's file provider notices
 within half a second and the values that are set are kept in a dict, so that a request pays for a
-look-up and not for an evaluation. Faults never touch `/livez`, `/readyz` and `/metrics`: a service under a
-fault shall still be seen.
+look-up and not for an evaluation. Faults never touch `/livez`, `/readyz` and `/metrics`: a service
+under a fault shall still be seen.
 """
 
 import asyncio

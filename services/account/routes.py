@@ -1,0 +1,196 @@
+"""The account service's HTTP API."""
+
+from datetime import datetime, timedelta
+from typing import Annotated
+from uuid import uuid4
+
+from fastapi import APIRouter, Depends, Request
+from pydantic import BaseModel, Field, StringConstraints
+from sqlalchemy import select, update
+
+from observability import counter, get_logger
+from services.account.model import Account
+from services.account.passwords import Passwords
+from services.account.settings import Settings
+from services.kit.auth import SCHEME, CurrentUser, Role, TokenKey, User, unauthorized
+from services.kit.database import Database
+from services.kit.problems import Problem
+
+SIGN_INS = counter("shop_sign_ins_total", "Attempts to sign in.", ["outcome"])
+log = get_logger(__name__)
+router = APIRouter()
+
+Email = Annotated[
+    str,
+    StringConstraints(
+        strip_whitespace=True,
+        to_lower=True,
+        max_length=254,
+        pattern=r"^[^@\s\x00-\x1f]+@[^@\s\x00-\x1f]+\.[^@\s\x00-\x1f]+$",
+    ),
+]
+Name = Annotated[
+    str,
+    StringConstraints(
+        strip_whitespace=True, min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$"
+    ),
+]
+Password = Annotated[str, Field(min_length=8, max_length=128)]
+
+
+class SignUp(BaseModel):
+    """A new account."""
+
+    email: Email
+    name: Name
+    password: Password
+
+
+class SignIn(BaseModel):
+    """Who someone says to be."""
+
+    email: Email
+    password: Annotated[str, Field(max_length=128)]
+
+
+class PasswordChange(BaseModel):
+    """A new password, and the present one as proof."""
+
+    current_password: Annotated[str, Field(max_length=128)]
+    new_password: Password
+
+
+class AccountOut(BaseModel):
+    """An account as others see it."""
+
+    id: str
+    email: str
+    name: str
+
+
+class SessionOut(BaseModel):
+    """A sign-in: the token to send as `Authorization: Bearer`."""
+
+    token: str
+    token_type: str = SCHEME
+    expires_at: datetime
+    account: AccountOut
+
+
+class Parts:
+    """What the routes work with, on `app.state.parts`."""
+
+    def __init__(self, db: Database, key: TokenKey, settings: Settings) -> None:
+        self.db = db
+        self.key = key
+        self.lifetime = timedelta(seconds=settings.token_ttl_seconds)
+        self.passwords = Passwords()
+
+
+def _parts(request: Request) -> Parts:
+    parts: Parts = request.app.state.parts
+    return parts
+
+
+Use = Annotated[Parts, Depends(_parts)]
+
+
+@router.post("/accounts", status_code=201)
+async def sign_up(new: SignUp, parts: Use) -> AccountOut:
+    """Make an account; 409 if the e-mail address has one."""
+    account_id = await create(parts, new, role="customer")
+    if account_id is None:
+        raise Problem(409, "E-mail address taken", "There is an account with this address.")
+    log.info("account_created", account_id=account_id)
+    return AccountOut(id=account_id, email=new.email, name=new.name)
+
+
+@router.post("/sessions", status_code=201)
+async def sign_in(who: SignIn, parts: Use) -> SessionOut:
+    """Sign in; 401 if there is no such account or the password is another."""
+    async with parts.db.read() as session:
+        account = await session.scalar(select(Account).where(Account.email == who.email))
+    stored = account.password_hash if account else None
+    verified = await parts.passwords.verify(stored, who.password)
+    if account is None or not verified:
+        SIGN_INS.labels("refused").inc()
+        log.warning("sign_in_refused", account_id=account.id if account else None)
+        raise unauthorized("No account has this e-mail address and this password.")
+    await _renew_hash(parts, account, who.password)
+    user = User(account.id, account.email, account.name, _role(account))
+    token, expires_at = parts.key.issue(user, parts.lifetime)
+    SIGN_INS.labels("ok").inc()
+    log.info("signed_in", account_id=account.id)
+    return SessionOut(token=token, expires_at=expires_at, account=_out(account))
+
+
+@router.get("/accounts/me")
+async def me(user: CurrentUser, parts: Use) -> AccountOut:
+    """The account of whoever asks."""
+    return _out(await _own(parts, user))
+
+
+@router.put("/accounts/me/password", status_code=204)
+async def change_password(change: PasswordChange, user: CurrentUser, parts: Use) -> None:
+    """Set a new password; 401 if the present one is another than said."""
+    account = await _own(parts, user)
+    if not await parts.passwords.verify(account.password_hash, change.current_password):
+        log.warning("password_change_refused", account_id=user.id)
+        raise unauthorized("The current password is another.")
+    await _store_hash(parts, account, change.new_password)
+    log.info("password_changed", account_id=user.id)
+
+
+async def create(parts: Parts, new: SignUp, role: Role) -> str | None:
+    """Store an account; returns its id, or None if the e-mail address is taken."""
+    account_id = uuid4().hex
+    values = {
+        "id": account_id,
+        "email": new.email,
+        "name": new.name,
+        "password_hash": await parts.passwords.hash(new.password),
+        "role": role,
+    }
+    statement = (
+        parts.db.insert(Account).values(**values).on_conflict_do_nothing(index_elements=["email"])
+    )
+    async with parts.db.session() as session:
+        result = await session.execute(statement.returning(Account.id))
+        return result.scalar()
+
+
+async def _own(parts: Parts, user: User) -> Account:
+    """The account that the token speaks of; 401 when it is gone."""
+    async with parts.db.read() as session:
+        account = await session.get(Account, user.id)
+    if account is None:
+        raise unauthorized("The account no longer exists.")
+    return account
+
+
+async def _renew_hash(parts: Parts, account: Account, password: str) -> None:
+    """Hash again with today's parameters: only at a sign-in is the password at hand."""
+    if parts.passwords.outdated(account.password_hash):
+        await _store_hash(parts, account, password)
+
+
+async def _store_hash(parts: Parts, account: Account, password: str) -> None:
+    """Replace the hash that was verified; 409 if another request replaced it meanwhile."""
+    new_hash = await parts.passwords.hash(password)
+    statement = (
+        update(Account)
+        .where(Account.id == account.id, Account.password_hash == account.password_hash)
+        .values(password_hash=new_hash)
+        .returning(Account.id)
+    )
+    async with parts.db.session() as session:
+        if (await session.execute(statement)).scalar() is None:
+            raise Problem(409, "Password changed meanwhile", "Another request changed it.")
+
+
+def _role(account: Account) -> Role:
+    return "admin" if account.role == "admin" else "customer"
+
+
+def _out(account: Account) -> AccountOut:
+    return AccountOut(id=account.id, email=account.email, name=account.name)

@@ -1,0 +1,1 @@
+"""Carts: what each signed-in user means to buy."""

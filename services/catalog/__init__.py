@@ -1,0 +1,1 @@
+"""The catalog: products, prices, stock and its reservations."""

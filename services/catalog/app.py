@@ -1,0 +1,63 @@
+"""The catalog service: `uvicorn services.catalog.app:app`."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from observability import get_logger
+from services.catalog.products import Products
+from services.catalog.routes import Parts, router, sweep
+from services.catalog.seed import seed
+from services.catalog.settings import Settings
+from services.kit.app import create_app
+from services.kit.database import Database
+from services.kit.redis_cache import RedisCache
+from services.kit.settings import load
+
+log = get_logger(__name__)
+
+
+def make(settings: Settings) -> FastAPI:
+    """The catalog service with these settings."""
+    db = Database(settings.database, settings.service)
+    shared = RedisCache(settings.redis) if settings.redis else None
+    parts = Parts(db, Products(db, settings, shared))
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        await db.migrate()
+        if added := await seed(db):
+            log.info("catalog_seeded", products=added)
+        sweeper = asyncio.create_task(_sweep_forever(parts, settings.sweep_seconds))
+        yield
+        sweeper.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await sweeper
+        if shared:
+            await shared.aclose()
+        await db.close()
+
+    app = create_app(
+        settings.service,
+        routers=[router],
+        settings=settings,
+        lifespan=lifespan,
+        checks={"database": db.ping},
+    )
+    app.state.parts = parts
+    return app
+
+
+async def _sweep_forever(parts: Parts, seconds: float) -> None:
+    while True:
+        try:
+            await sweep(parts)
+        except Exception as error:
+            log.error("reservation_sweep_failed", error=str(error))
+        await asyncio.sleep(seconds)
+
+
+app = make(load(Settings))
