@@ -110,13 +110,14 @@ def router(inbox: Inbox) -> APIRouter:
 
     @routes.get("/stream")
     async def stream(
+        after: Annotated[int | None, Query(ge=0)] = None,
         last_event_id: Annotated[int | None, Header(ge=0)] = None,
     ) -> StreamingResponse:
-        """Each notification as it arrives, as server-sent events."""
+        """Each notification as it arrives, as server-sent events; `after` an id, or from now on."""
         if inbox.full:
             raise HTTPException(503, "too many listeners: close one of them")
         return StreamingResponse(
-            inbox.stream(last_event_id),
+            inbox.stream(after if last_event_id is None else last_event_id),
             media_type="text/event-stream",
             headers={"Cache-Control": "no-store"},
         )

@@ -7,10 +7,9 @@ for (const moment of document.querySelectorAll("time")) {
 
 const news = document.getElementById("news");
 const arrived = [];
-const stream = new EventSource("/api/inbox/stream");
+const stream = new EventSource(`/api/inbox/stream?after=${news.dataset.last}`);
 stream.addEventListener("notification", (event) => {
   const one = JSON.parse(event.data);
-  if (one.id <= Number(news.dataset.last)) return;
   arrived.push(one);
   const again = document.createElement("a");
   again.href = location.pathname;
