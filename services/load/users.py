@@ -18,7 +18,7 @@ from locust.runners import STATE_RUNNING, STATE_SPAWNING
 
 from services.load.pace import Pacer
 
-SEARCHES = ("tea", "lamp", "blue", "wood", "book", "coffee", "garden", "soft")
+SEARCHES = ("tea", "lamp", "steel", "wool", "pen", "oak", "honey", "warm")
 SHIPPED_WITHIN_SECONDS = 30.0
 THINK_SECONDS = (0.4, 1.6)
 _PRODUCT_LINK = re.compile(r'href="/products/([\w-]+)"')

@@ -1,0 +1,84 @@
+"""How the pages put things: money, times, names of states."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+NOTICES = {
+    "added": "It is in your cart.",
+    "updated": "The cart is updated.",
+    "removed": "It is out of your cart.",
+    "welcome": "Welcome. You are signed in.",
+    "signed_out": "You are signed out.",
+    "sign_in": "Please sign in first.",
+    "placed": "Thank you. Your order is placed.",
+    "cancelled": "The order is being cancelled.",
+}
+
+COUNTRIES = {
+    "AT": "Austria",
+    "BE": "Belgium",
+    "DK": "Denmark",
+    "FI": "Finland",
+    "FR": "France",
+    "DE": "Germany",
+    "IE": "Ireland",
+    "IT": "Italy",
+    "LU": "Luxembourg",
+    "NL": "Netherlands",
+    "PL": "Poland",
+    "PT": "Portugal",
+    "ES": "Spain",
+    "SE": "Sweden",
+}
+
+_WRONG = frozenset({"failed", "declined", "cancelled", "rejected", "expired", "compensated"})
+_DONE = frozenset({"done", "ok", "succeeded", "completed", "refunded", "released"})
+
+
+def euros(cents: int) -> str:
+    """Return an amount in cents as euros, such as €1,234.50."""
+    sign = "-" if cents < 0 else ""
+    return f"{sign}€{abs(cents) / 100:,.2f}"
+
+
+def words(name: str) -> str:
+    """Return a name such as in_transit as words, such as In transit."""
+    spaced = name.replace("_", " ").replace("-", " ")
+    return spaced[:1].upper() + spaced[1:]
+
+
+def moment(at: datetime) -> str:
+    """Return a time as day and minute in UTC."""
+    return f"{at.astimezone(UTC):%-d %B %Y, %H:%M} UTC"
+
+
+def clock(at: datetime) -> str:
+    """Return a time as hours, minutes and seconds in UTC."""
+    return f"{at.astimezone(UTC):%H:%M:%S}"
+
+
+def country(code: str) -> str:
+    """Return the name of a country."""
+    return COUNTRIES.get(code, code)
+
+
+def went_wrong(state: str) -> bool:
+    """Whether a step of an order ended badly."""
+    return state in _WRONG
+
+
+def is_done(state: str) -> bool:
+    """Whether a step of an order ended well."""
+    return state in _DONE
+
+
+FILTERS: dict[str, Callable[..., Any]] = {
+    "euros": euros,
+    "words": words,
+    "moment": moment,
+    "clock": clock,
+    "country": country,
+    "went_wrong": went_wrong,
+    "is_done": is_done,
+}

@@ -1,0 +1,22 @@
+"""Settings of the gateway."""
+
+from pydantic import Field
+
+from services.kit.settings import ShopSettings
+
+
+class GatewaySettings(ShopSettings):
+    """What the gateway can be told besides what every service can."""
+
+    service = "gateway"
+
+    console_url: str | None = None
+    """Address of the console; trace ids in the pages' footers then link to it."""
+    cache_ttl_seconds: float = Field(default=3.0, ge=0, le=3600)
+    """How long a catalogue answer is given out without asking again."""
+    cache_stale_seconds: float = Field(default=7.0, ge=0, le=3600)
+    """How much longer it is given out while it is being refreshed behind the scenes: together
+    with the time the catalogue's own cache adds, the longest a shopper can see an old price
+    while the catalogue is up."""
+    cache_error_seconds: float = Field(default=600.0, ge=0, le=86400)
+    """How much longer it is given out while the catalogue does not answer."""

@@ -1,0 +1,143 @@
+"""The services behind the gateway, and what is asked of them for the pages."""
+
+import asyncio
+from collections.abc import Iterable
+from typing import Annotated, TypeVar
+
+from fastapi import Depends, Request
+from pydantic import BaseModel, ValidationError
+
+from services.gateway.cache import Answer, Params, ResponseCache
+from services.gateway.identity import CountingClient
+from services.gateway.models import (
+    Cart,
+    CartItem,
+    Categories,
+    Order,
+    Orders,
+    Product,
+    ProductPage,
+    Quote,
+    Quotes,
+    Shipment,
+)
+from services.gateway.settings import GatewaySettings
+from services.kit.cache import SharedCache
+from services.kit.problems import Problem
+
+PAGE_SIZE = 12
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class Shop:
+    """The services behind the gateway.
+
+    Args:
+        settings: Where they are.
+        shared: Where replicas of the gateway share cached answers, if anywhere.
+    """
+
+    def __init__(self, settings: GatewaySettings, shared: SharedCache | None = None) -> None:
+        seconds = settings.request_timeout
+        self.account = CountingClient("account", settings.account_url, seconds)
+        self.catalog = CountingClient("catalog", settings.catalog_url, seconds)
+        self.cart = CountingClient("cart", settings.cart_url, seconds)
+        self.checkout = CountingClient("checkout", settings.checkout_url, seconds)
+        self.shipping = CountingClient("shipping", settings.shipping_url, seconds)
+        self.responses = ResponseCache(self.catalog, settings, shared)
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        clients = (self.account, self.catalog, self.cart, self.checkout, self.shipping)
+        await asyncio.gather(*(client.aclose() for client in clients))
+
+    async def products(self, query: str, category: str, page: int) -> tuple[ProductPage, Answer]:
+        """Return a page of products, and the answer it came in."""
+        params: dict[str, str | int] = {"page": page, "page_size": PAGE_SIZE}
+        if query:
+            params["query"] = query
+        if category:
+            params["category"] = category
+        return await self._cached(ProductPage, "/products", params)
+
+    async def product(self, product_id: str) -> tuple[Product, Answer]:
+        """Return one product, and the answer it came in."""
+        return await self._cached(Product, f"/products/{product_id}")
+
+    async def categories(self) -> list[str]:
+        """Return the names of all categories."""
+        names, _ = await self._cached(Categories, "/categories")
+        return names.root
+
+    async def products_by_id(self, ids: Iterable[str]) -> dict[str, Product]:
+        """Return the products with these ids, those that there are, as of now; by one question."""
+        wanted = sorted(set(ids))
+        if not wanted:
+            return {}
+        response = await self.catalog.get("/products", params={"id": wanted})
+        found = parsed(ProductPage, response.content, "catalog")
+        return {product.id: product for product in found.items}
+
+    async def _cached(
+        self, model: type[Model], path: str, params: Params | None = None
+    ) -> tuple[Model, Answer]:
+        answer = await self.responses.get(path, params)
+        return parsed(model, answer.body, "catalog"), answer
+
+    async def cart_items(self, token: str) -> list[CartItem]:
+        """Return what is in the user's cart."""
+        response = await self.cart.get("/cart", token=token)
+        return parsed(Cart, response.content, "cart").items
+
+    async def cart_count(self, token: str) -> int:
+        """Return how many things are in the user's cart."""
+        return sum(item.quantity for item in await self.cart_items(token))
+
+    async def quotes(self, country: str, items: int) -> list[Quote]:
+        """Return the ways of shipping so many things to a country."""
+        params = {"country": country, "items": items}
+        response = await self.shipping.get("/quotes", params=params)
+        return parsed(Quotes, response.content, "shipping").quotes
+
+    async def orders(self, token: str) -> list[Order]:
+        """Return the user's orders, latest first."""
+        response = await self.checkout.get("/orders", token=token)
+        return parsed(Orders, response.content, "checkout").items
+
+    async def order(self, order_id: str, token: str) -> Order:
+        """Return one of the user's orders."""
+        response = await self.checkout.get(f"/orders/{order_id}", token=token)
+        return parsed(Order, response.content, "checkout")
+
+    async def shipment(self, order_id: str, token: str) -> Shipment | None:
+        """Return the parcel of an order, or None if there is none yet."""
+        try:
+            response = await self.shipping.get(f"/shipments/{order_id}", token=token)
+        except Problem as problem:
+            if problem.status == 404:
+                return None
+            raise
+        return parsed(Shipment, response.content, "shipping")
+
+
+def parsed(model: type[Model], body: str | bytes, upstream: str) -> Model:
+    """Return an answer as a model.
+
+    Raises:
+        Problem: 502, the answer is not what was agreed upon.
+    """
+    try:
+        return model.model_validate_json(body)
+    except ValidationError as error:
+        detail = f"{upstream} gave an answer that could not be understood."
+        raise Problem(502, "Upstream failed", detail, upstream=upstream) from error
+
+
+def shop_of(request: Request) -> Shop:
+    """Return the services behind the gateway."""
+    shop: Shop = request.app.state.shop
+    return shop
+
+
+TheShop = Annotated[Shop, Depends(shop_of)]
+"""Parameter type of a route that asks other services."""
