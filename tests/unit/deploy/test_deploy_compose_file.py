@@ -1,0 +1,146 @@
+"""docker-compose.yml as a file: versions of the one table, and every container contained."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from observability.backends.versions import versions
+from observability.settings import DEFAULT_PORTS
+
+ROOT = Path(__file__).parents[3]
+COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+PYTHON = {name for name, one in SERVICES.items() if one["image"].startswith("belfry:")}
+#: Images without a shell or any program that could ask for readiness.
+MUTE = {"collector"}
+
+each = pytest.mark.parametrize("name", sorted(SERVICES))
+
+
+@pytest.mark.parametrize("name", sorted(versions()))
+def test_each_backend_is_the_image_of_the_version_table(name: str) -> None:
+    """Native and containers run the same version."""
+    assert SERVICES[name]["image"] == versions()[name].image
+
+
+@each
+def test_each_image_is_pinned_to_a_full_version(name: str) -> None:
+    """No `latest`, no moving tag."""
+    assert re.fullmatch(r"[\w./-]+:v?\d+\.\d+\.\d+", SERVICES[name]["image"])
+
+
+@each
+def test_each_container_is_contained(name: str) -> None:
+    """Read-only, no capability, no new privilege, bounded in memory, CPU, processes and logs."""
+    one = SERVICES[name]
+    assert one["read_only"] is True
+    assert one["cap_drop"] == ["ALL"]
+    assert "cap_add" not in one
+    assert one["security_opt"] == ["no-new-privileges:true"]
+    assert not one.get("privileged")
+    assert one["mem_limit"]
+    assert one["cpus"]
+    assert one["pids_limit"]
+    assert one["logging"]["options"].keys() >= {"max-size", "max-file"}
+
+
+@each
+def test_each_container_runs_as_a_numbered_user_other_than_root(name: str) -> None:
+    """Of the image for ours, said here for the others."""
+    if name in PYTHON:
+        user = re.findall(r"^USER (\S+)$", (ROOT / "deploy/Dockerfile").read_text(), re.M)[-1]
+    else:
+        user = SERVICES[name]["user"]
+    assert re.fullmatch(r"[1-9]\d*(:\d+)?", user)
+
+
+@each
+def test_each_port_is_published_on_loopback_and_settable(name: str) -> None:
+    """By the variable and with the default of the native stack."""
+    for port in SERVICES[name].get("ports", []):
+        match = re.fullmatch(r"127\.0\.0\.1:\$\{BELFRY_PORT_(\w+):-(\d+)\}:\d+", port)
+        assert match, port
+        assert DEFAULT_PORTS[match[1].lower()] == int(match[2])
+
+
+@each
+def test_each_container_that_can_says_whether_it_is_ready(name: str) -> None:
+    """A health check, except where the image has no program to run, and for `init`, which ends."""
+    if name not in MUTE | {"init"}:
+        assert SERVICES[name]["healthcheck"]["test"][0] == "CMD"
+
+
+@each
+def test_each_file_of_the_project_is_mounted_read_only(name: str) -> None:
+    """No container writes into the checkout, and each mounted path is there."""
+    for volume in SERVICES[name].get("volumes", []):
+        source, _, options = volume.partition(":")
+        if source.startswith("."):
+            assert options.endswith(":ro"), volume
+            assert (ROOT / source).exists(), f"{source} would be made as an empty folder"
+        else:
+            assert source in COMPOSE["volumes"], volume
+
+
+@each
+def test_no_secret_is_in_the_file(name: str) -> None:
+    """Secrets come as files of a volume, never as values."""
+    for variable, value in (SERVICES[name].get("environment") or {}).items():
+        if re.search(r"KEY|PASSWORD|SECRET|TOKEN", variable):
+            assert variable.endswith("_FILE"), variable
+            assert str(value).startswith("/run/belfry/")
+
+
+def _instances() -> dict[str, dict[str, str]]:
+    """Resource attributes that each service is given."""
+    given = {}
+    for name, one in SERVICES.items():
+        attributes = one.get("environment", {}).get("OTEL_RESOURCE_ATTRIBUTES", "")
+        if attributes:
+            given[name] = dict(pair.split("=") for pair in attributes.split(","))
+    return given
+
+
+@pytest.mark.parametrize("name", sorted(set(_instances()) - {"worker"}))
+def test_target_labels_are_the_service_s_own_identity(name: str) -> None:
+    """Metrics are labelled with what the service calls itself in logs and traces."""
+    files = (ROOT / "deploy/compose/targets").glob("*.json")
+    entries = [entry for file in files for entry in json.loads(file.read_text())]
+    labels = next(e["labels"] for e in entries if e["labels"]["service_name"] == name)
+    own = _instances()[name]
+
+    assert labels["instance"] == own["service.instance.id"]
+    assert labels["service_namespace"] == own["service.namespace"]
+    assert labels["deployment_environment_name"] == own["deployment.environment.name"]
+
+
+def test_replicas_name_themselves() -> None:
+    """A worker's instance id is not in the file that all replicas share."""
+    assert "service.instance.id" not in _instances()["worker"]
+    assert "ports" not in SERVICES["worker"]
+
+
+@pytest.mark.parametrize("variable", ["SHOP_DATA_DIR", "SHOP_QUEUE_URL", "SHOP_FLAGS_FILE"])
+def test_services_keep_their_files_on_volumes(variable: str) -> None:
+    """What a read-only container writes lies on one of its volumes."""
+    for name, one in SERVICES.items():
+        value = one.get("environment", {}).get(variable)
+        if value is None or (variable == "SHOP_QUEUE_URL" and name not in _queue_users()):
+            continue
+        path = value.removeprefix("sqlite:///")
+        mounts = [volume.split(":")[1] for volume in one["volumes"]]
+        assert any(path.startswith(mount) for mount in mounts), f"{name}: {value}"
+
+
+def _queue_users() -> set[str]:
+    """Services whose code opens the queue."""
+    return {
+        folder.name
+        for folder in (ROOT / "services").iterdir()
+        if folder.name not in {"kit", "load"}
+        and any("services.kit.queue" in file.read_text() for file in folder.rglob("*.py"))
+    }
