@@ -1,0 +1,98 @@
+"""One connection to a RabbitMQ broker that comes back after the broker has been away."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import aio_pika
+from aio_pika.abc import AbstractChannel, AbstractConnection
+from aio_pika.exceptions import CONNECTION_EXCEPTIONS, ChannelPreconditionFailed, PublishError
+from yarl import URL
+
+from services.kit.queue.port import QueueError, QueueUnavailableError, UnroutableError
+
+CONNECT_SECONDS = 3.0
+HEARTBEAT_SECONDS = 10
+RETRY_PAUSE = 0.25
+LOST = (*CONNECTION_EXCEPTIONS, asyncio.TimeoutError, asyncio.InvalidStateError)
+"""What a call raises when the broker or the connection to it went away meanwhile."""
+
+T = TypeVar("T")
+
+
+class Link:
+    """A shared connection, opened on first use and again whenever it has been lost.
+
+    Args:
+        url: `amqp://user:password@host:port/vhost`.
+        patience_seconds: How long `call` keeps trying before it says that the broker is away.
+    """
+
+    def __init__(self, url: str, patience_seconds: float) -> None:
+        self._url = URL(url).update_query(heartbeat=HEARTBEAT_SECONDS)
+        self._patience = patience_seconds
+        self._opening = asyncio.Lock()
+        self._connection: AbstractConnection | None = None
+        self._shared: AbstractChannel | None = None
+        self._closed = False
+
+    @property
+    def address(self) -> str:
+        """Host and port: what may be shown to anyone."""
+        return f"{self._url.host}:{self._url.port or 5672}"
+
+    async def channel(self) -> AbstractChannel:
+        """A new channel with publisher confirms, connecting first if need be. One attempt."""
+        async with self._opening:
+            connection = await self._connected()
+        return await connection.channel(publisher_confirms=True, on_return_raises=True)
+
+    async def call(self, work: Callable[[AbstractChannel], Awaitable[T]]) -> T:
+        """Run `work` on the shared channel; again on a new one if the broker went away.
+
+        Raises:
+            QueueUnavailableError: The broker stayed away for `patience_seconds`.
+            UnroutableError: The broker returned a published message.
+            QueueError: The broker refuses the declaration of a queue.
+        """
+        deadline = asyncio.get_running_loop().time() + self._patience
+        while True:
+            try:
+                async with asyncio.timeout_at(deadline):
+                    return await work(await self._shared_channel())
+            except PublishError as error:
+                raise UnroutableError("no queue is bound to the routing key") from error
+            except ChannelPreconditionFailed as error:
+                raise QueueError(f"the broker has it declared differently: {error}") from error
+            except LOST as error:
+                self._shared = None
+                if self._closed or asyncio.get_running_loop().time() >= deadline:
+                    raise QueueUnavailableError(
+                        f"RabbitMQ at {self.address} is away ({type(error).__name__})"
+                    ) from error
+            await asyncio.sleep(RETRY_PAUSE * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
+
+    async def close(self) -> None:
+        """Close the connection; unfinished deliveries go back to their queues."""
+        self._closed = True
+        async with self._opening:
+            if self._connection is not None:
+                with contextlib.suppress(*LOST):
+                    await asyncio.wait_for(self._connection.close(), CONNECT_SECONDS)
+                self._connection = None
+
+    async def _connected(self) -> AbstractConnection:
+        if self._closed:
+            raise QueueUnavailableError("the queue has been closed")
+        if self._connection is None or self._connection.is_closed:
+            self._connection = await aio_pika.connect(self._url, timeout=CONNECT_SECONDS)
+        return self._connection
+
+    async def _shared_channel(self) -> AbstractChannel:
+        if self._shared is None or self._shared.is_closed:
+            self._shared = await self.channel()
+        return self._shared
