@@ -8,7 +8,7 @@ import (
 	"log"
 
 	"github.com/open-telemetry/opentelemetry-collector-contrib/connector/spanmetricsconnector"
-	"github.com/open-telemetry/opentelemetry-collector-contrib/extension/healthcheckv2extension"
+	"github.com/open-telemetry/opentelemetry-collector-contrib/extension/healthcheckextension"
 	"github.com/open-telemetry/opentelemetry-collector-contrib/extension/storage/filestorage"
 	"github.com/open-telemetry/opentelemetry-collector-contrib/processor/attributesprocessor"
 	"github.com/open-telemetry/opentelemetry-collector-contrib/processor/filterprocessor"
@@ -90,7 +90,7 @@ func factories() (otelcol.Factories, error) {
 	)
 	extensions, errExtensions := otelcol.MakeFactoryMap[extension.Factory](
 		filestorage.NewFactory(),
-		healthcheckv2extension.NewFactory(),
+		healthcheckextension.NewFactory(),
 	)
 	for _, err := range []error{
 		errReceivers, errProcessors, errExporters, errConnectors, errExtensions,

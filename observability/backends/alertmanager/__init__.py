@@ -1,0 +1,36 @@
+"""Alertmanager: groups, inhibits, silences and delivers alerts."""
+
+from pathlib import Path
+
+from observability.backends.model import Backend, Layout, Site
+
+CONFIG = Path(__file__).parent / "alertmanager.yml"
+
+
+def _arguments(site: Site) -> list[str]:
+    return [
+        f"--config.file={site.config('alertmanager') / CONFIG.name}",
+        f"--storage.path={site.data('alertmanager')}",
+        f"--web.listen-address={site.address('alertmanager')}",
+        f"--web.external-url={site.url('alertmanager')}",
+        # one instance: no cluster to gossip with, or to wait for
+        "--cluster.listen-address=",
+        "--data.retention=120h",
+        "--log.level=warn",
+    ]
+
+
+def _layout(site: Site) -> Layout:
+    return Layout(links={CONFIG.name: CONFIG}, files={"receivers/inbox_url": site.inbox_url + "\n"})
+
+
+BACKEND = Backend(
+    name="alertmanager",
+    title="Alertmanager",
+    ports={"alertmanager": 9093},
+    ready=("alertmanager", "/-/ready"),
+    metrics=("alertmanager", "/metrics"),
+    arguments=_arguments,
+    layout=_layout,
+    memory_mib=48,
+)

@@ -1,0 +1,44 @@
+"""Jaeger: keeps and searches traces."""
+
+from pathlib import Path
+
+from observability.backends.model import Backend, Layout, Site
+
+CONFIG = Path(__file__).parent / "jaeger.yaml"
+
+
+def _arguments(site: Site) -> list[str]:
+    return ["--config", f"file:{site.config('jaeger') / CONFIG.name}"]
+
+
+def _variables(site: Site) -> dict[str, str]:
+    return {
+        "JAEGER_LISTEN_HOST": site.host,
+        "JAEGER_PORT": str(site.port("jaeger")),
+        "JAEGER_GRPC_PORT": str(site.port("jaeger_grpc")),
+        "JAEGER_OTLP_GRPC_PORT": str(site.port("jaeger_otlp_grpc")),
+        "JAEGER_OTLP_HTTP_PORT": str(site.port("jaeger_otlp_http")),
+        "JAEGER_HEALTH_PORT": str(site.port("jaeger_health")),
+        "JAEGER_METRICS_PORT": str(site.port("jaeger_metrics")),
+        "PROMETHEUS_URL": site.url("prometheus"),
+    }
+
+
+BACKEND = Backend(
+    name="jaeger",
+    title="Jaeger",
+    ports={
+        "jaeger": 16686,
+        "jaeger_grpc": 16685,
+        "jaeger_otlp_grpc": 14317,
+        "jaeger_otlp_http": 14318,
+        "jaeger_health": 13134,
+        "jaeger_metrics": 8889,
+    },
+    ready=("jaeger_health", "/status"),
+    metrics=("jaeger_metrics", "/metrics"),
+    arguments=_arguments,
+    variables=_variables,
+    layout=lambda _: Layout(links={CONFIG.name: CONFIG}),
+    memory_mib=128,
+)
