@@ -26,6 +26,8 @@ UNOBSERVED = frozenset({METRICS_PATH, "/livez", "/readyz"})
 # Nobody was there any more to answer: neither a success nor a failure of the service.
 CLIENT_GONE = 499
 MAX_PATH = 512
+# Set in the scope once the application's own stack has been reached.
+ENTERED = "belfry.entered"
 
 
 class ServerMetrics:
@@ -72,12 +74,16 @@ class Gate:
 
     Args:
         app: the whole stack, with spans.
-        unobserved: the same stack without them.
+        observed: the stack with metrics and logs, should making the span fail.
+        unobserved: the application's own stack.
         page: what ``/metrics`` shows.
     """
 
-    def __init__(self, app: ASGIApp, unobserved: ASGIApp, page: Page) -> None:
+    def __init__(
+        self, app: ASGIApp, observed: "RequestTelemetry", unobserved: ASGIApp, page: Page
+    ) -> None:
         self.app = app
+        self._observed = observed
         self._unobserved = unobserved
         self._page = page
 
@@ -88,16 +94,24 @@ class Gate:
             return
         # Tells FastAPI's own telemetry, of this app and of mounted ones, to stay out.
         scope["fastapi.telemetry"] = None
-        path = scope["path"]
-        if (
-            scope["type"] != "http"
-            or path.removeprefix(scope.get("root_path", "")) not in UNOBSERVED
-        ):
-            await self.app(scope, receive, send)
-        elif path.endswith(METRICS_PATH):
+        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        if path not in UNOBSERVED or scope["type"] != "http":
+            await self._handle(scope, receive, send)
+        elif path == METRICS_PATH:
             await self._metrics(scope, send)
         else:
             await self._unobserved(scope, receive, send)
+
+    async def _handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await self.app(scope, receive, send)
+        except Exception as error:
+            if ENTERED in scope:
+                raise
+            # The span could not be made, of a query that is not UTF-8 for instance: the request
+            # is answered all the same.
+            process.failed("traces", error)
+            await self._observed(scope, receive, send)
 
     async def _metrics(self, scope: Scope, send: Send) -> None:
         accept = b",".join(value for name, value in scope["headers"] if name == b"accept")
@@ -128,6 +142,7 @@ class RequestTelemetry:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request; websockets have a span only."""
+        scope[ENTERED] = True
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return

@@ -26,6 +26,7 @@ MAX_REQUEST_BYTES = 1024 * 1024
 FIRST_BACKOFF_SECONDS = 0.5
 MAX_BACKOFF_SECONDS = 5.0
 MAX_RETRY_AFTER_SECONDS = 60.0
+ABSENT_COLLECTOR_SECONDS = 0.75
 
 _own = threading.local()
 
@@ -93,6 +94,7 @@ class ExportQueue(Generic[T]):
         self._encoded: deque[_Piece] = deque()
         self._encoded_count = 0
         self._encoded_bytes = 0
+        self._sending = 0
         self._lock = threading.Lock()
         self._wake = threading.Event()
         self._hurry = threading.Event()
@@ -108,7 +110,7 @@ class ExportQueue(Generic[T]):
     @property
     def size(self) -> int:
         """Items held: waiting, encoded or just being sent."""
-        return len(self._waiting) + self._encoded_count
+        return len(self._waiting) + self._encoded_count + self._sending
 
     @property
     def capacity(self) -> int:
@@ -121,7 +123,7 @@ class ExportQueue(Generic[T]):
             self._count_dropped("shutdown", 1)
             return
         self._waiting.append(item)
-        if len(self._waiting) + self._encoded_count > self.settings.capacity:
+        if self.size > self.settings.capacity:
             self._make_room()
         if not self._wake.is_set():
             if self._thread is None:
@@ -134,7 +136,7 @@ class ExportQueue(Generic[T]):
         Returns:
             Whether nothing of it is left.
         """
-        if self._thread is None or (self.size == 0 and not self._wake.is_set()):
+        if self._thread is None or self.size == 0:
             return True
         deadline = time.monotonic() + timeout
         with self._flushed:
@@ -150,20 +152,33 @@ class ExportQueue(Generic[T]):
                 self._flushed.wait(min(left, 0.25))
         return True
 
+    def drain(self, timeout: float) -> bool:
+        """Flush before the process ends; a collector that was never there is not waited for.
+
+        Returns:
+            Whether nothing is left.
+        """
+        first = min(timeout, ABSENT_COLLECTOR_SECONDS)
+        if self.flush(first):
+            return True
+        if self._failing and self.exported == 0:
+            return False
+        return self.flush(timeout - first)
+
     def stop(self, timeout: float) -> bool:
         """Flush, then take nothing more and end the thread; what is left is counted as dropped.
 
         Returns:
             Whether nothing was left.
         """
-        done = self.flush(timeout)
+        self.flush(timeout)
         self._stopping = True
         self._hurry.set()
         self._wake.set()
         left = self.size
-        if not done and left:
+        if left:
             self._count_dropped("shutdown", left)
-        return done
+        return left == 0
 
     def _start(self) -> None:
         with self._lock:
@@ -261,21 +276,25 @@ class ExportQueue(Generic[T]):
         return piece
 
     def _send_encoded(self) -> None:
-        while batch := self._take_batch():
-            count = sum(piece.count for piece in batch)
+        while not self._stopping and (batch := self._take_batch()):
             reply = self._try_send(b"".join(piece.body for piece in batch))
             if reply.outcome is Outcome.RETRY:
                 self._put_back(batch)
                 self._wait_before_retry(reply)
                 return
-            if reply.outcome is Outcome.DELIVERED:
-                self.exported += count - reply.rejected
-                if reply.rejected:
-                    self._count_dropped("rejected", reply.rejected)
-                self._recovered()
-            else:
-                self._count_dropped("rejected", count)
-                self._failed(reply)
+            self._settle(reply)
+
+    def _settle(self, reply: Reply) -> None:
+        """Count what a request carried as taken or refused."""
+        if reply.outcome is Outcome.DELIVERED:
+            self.exported += self._sending - reply.rejected
+            if reply.rejected:
+                self._count_dropped("rejected", reply.rejected)
+            self._recovered()
+        else:
+            self._count_dropped("rejected", self._sending)
+            self._failed(reply)
+        self._sending = 0
 
     def _try_send(self, body: bytes) -> Reply:
         try:
@@ -301,10 +320,12 @@ class ExportQueue(Generic[T]):
                 size += len(piece.body)
             self._encoded_count -= count
             self._encoded_bytes -= size
+            self._sending = count
         return batch
 
     def _put_back(self, batch: list[_Piece]) -> None:
         with self._lock:
+            self._sending = 0
             self._encoded.extendleft(reversed(batch))
             self._encoded_count += sum(piece.count for piece in batch)
             self._encoded_bytes += sum(len(piece.body) for piece in batch)

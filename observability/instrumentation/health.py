@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 
 import orjson
 
+from observability.instrumentation import state
+
 
 class Health:
     """Counts what the library itself dropped or failed at, in this process."""
@@ -45,7 +47,7 @@ def notice(level: str, event: str, **fields: str | float) -> None:
         "timestamp": datetime.now(UTC),
         "level": level,
         "event": event,
-        "service": os.environ.get("OTEL_SERVICE_NAME", "unknown_service"),
+        "service": service_name(),
         "trace_id": None,
         "span_id": None,
         "logger": "observability",
@@ -64,6 +66,14 @@ def write_line(line: bytes) -> None:
         # A closed pipe, a replaced stdout without bytes, or a write interrupted by a signal
         # handler that logs: nothing is left to tell it to.
         return
+
+
+def service_name() -> str:
+    """Return the name of the service that logs now."""
+    telemetry = state.current()
+    if telemetry is not None:
+        return telemetry.service_name
+    return os.environ.get("OTEL_SERVICE_NAME", "").strip() or "unknown_service"
 
 
 def _short(error: BaseException) -> str:

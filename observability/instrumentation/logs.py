@@ -20,7 +20,7 @@ from opentelemetry.trace import SpanContext, format_span_id, format_trace_id
 
 from observability.instrumentation import state
 from observability.instrumentation.exporting import in_export_thread
-from observability.instrumentation.health import process, write_line
+from observability.instrumentation.health import process, service_name, write_line
 from observability.instrumentation.log_records import LogEntry
 from observability.instrumentation.values import MAX_TEXT, attribute, text, to_json
 
@@ -130,7 +130,7 @@ def _write(
         "timestamp": datetime.fromtimestamp(created_ns / 1e9, UTC),
         "level": level,
         "event": event,
-        "service": telemetry.service_name if telemetry else _service_from_environment(),
+        "service": telemetry.service_name if telemetry else service_name(),
         "trace_id": format_trace_id(context.trace_id) if traced else None,
         "span_id": format_span_id(context.span_id) if traced else None,
     }
@@ -171,7 +171,3 @@ def _exc_info(value: object) -> ExcInfo | None:
     if isinstance(value, tuple) and len(value) == 3 and isinstance(value[1], BaseException):
         return type(value[1]), value[1], value[1].__traceback__
     return None
-
-
-def _service_from_environment() -> str:
-    return os.environ.get("OTEL_SERVICE_NAME", "").strip() or "unknown_service"

@@ -80,6 +80,10 @@ class Telemetry:
         """
         return self._all_queues("flush", timeout)
 
+    def drain(self, timeout: float | None = None) -> bool:
+        """Flush before the process ends; a collector that was never there is not waited for."""
+        return self._all_queues("drain", timeout)
+
     def shutdown(self, timeout: float | None = None) -> bool:
         """Flush and stop; what is logged or traced after it is counted as dropped.
 
@@ -173,13 +177,12 @@ def _observe_requests(app: FastAPI, telemetry: Telemetry) -> None:
     def build_observed() -> ASGIApp:
         stack = build()
         spans = tracing.span_middleware(stack)
-        if spans is None:
-            inner = RequestTelemetry(stack, telemetry, app.routes)
-            return Gate(inner, stack, telemetry.page)
-        unobserved = spans.app
+        unobserved = stack if spans is None else spans.app
         # Inside the span, around everything else: sees the final status and the whole time.
-        spans.app = RequestTelemetry(unobserved, telemetry, app.routes)
-        return Gate(stack, unobserved, telemetry.page)
+        observed = RequestTelemetry(unobserved, telemetry, app.routes)
+        if spans is not None:
+            spans.app = observed
+        return Gate(spans or observed, observed, unobserved, telemetry.page)
 
     vars(app)["build_middleware_stack"] = build_observed
 
@@ -196,7 +199,7 @@ def _wrap_lifespan(app: FastAPI, telemetry: Telemetry) -> None:
                 async with inner as passed_on:
                     yield passed_on
             finally:
-                await anyio.to_thread.run_sync(telemetry.flush)
+                await anyio.to_thread.run_sync(telemetry.drain)
 
     app.router.lifespan_context = observed
     _flush_at_exit(telemetry)
@@ -208,6 +211,6 @@ def _flush_at_exit(telemetry: Telemetry) -> None:
     def flush() -> None:
         found = alive()
         if found is not None:
-            found.flush(EXIT_FLUSH_SECONDS)
+            found.drain(EXIT_FLUSH_SECONDS)
 
     atexit.register(flush)
