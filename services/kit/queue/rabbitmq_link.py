@@ -80,17 +80,23 @@ class Link:
         """Close the connection; unfinished deliveries go back to their queues."""
         self._closed = True
         async with self._opening:
-            if self._connection is not None:
-                with contextlib.suppress(*LOST):
-                    await asyncio.wait_for(self._connection.close(), CONNECT_SECONDS)
-                self._connection = None
+            await self._let_go()
 
     async def _connected(self) -> AbstractConnection:
         if self._closed:
             raise QueueUnavailableError("the queue has been closed")
-        if self._connection is None or self._connection.is_closed:
+        lost = self._connection is not None and not self._connection.connected.is_set()
+        if lost:
+            await self._let_go()
+        if self._connection is None:
             self._connection = await aio_pika.connect(self._url, timeout=CONNECT_SECONDS)
         return self._connection
+
+    async def _let_go(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(*LOST):
+                await asyncio.wait_for(connection.close(), CONNECT_SECONDS)
 
     async def _shared_channel(self) -> AbstractChannel:
         if self._shared is None or self._shared.is_closed:
