@@ -21,7 +21,7 @@ class Passwords:
 
     def __init__(self) -> None:
         self._hasher = PasswordHasher.from_parameters(RFC_9106_LOW_MEMORY)
-        self._nobody: str | None = None
+        self._nobody = self._hasher.hash(secrets.token_urlsafe())
         """Hash of a password that nobody has."""
 
     async def hash(self, password: str) -> str:
@@ -34,8 +34,6 @@ class Passwords:
         With no stored hash the answer is no, after the same work: the time that a sign-in takes
         does not tell whether the account exists.
         """
-        if self._nobody is None:
-            self._nobody = await self.hash(secrets.token_urlsafe())
         try:
             await _in_thread(self._hasher.verify, stored or self._nobody, password)
         except (VerificationError, InvalidHashError):

@@ -13,8 +13,8 @@ from services.catalog.routes import Parts, router, sweep
 from services.catalog.seed import seed
 from services.catalog.settings import Settings
 from services.kit.app import create_app
+from services.kit.cache import open_shared
 from services.kit.database import Database
-from services.kit.redis_cache import RedisCache
 from services.kit.settings import load
 
 log = get_logger(__name__)
@@ -23,7 +23,7 @@ log = get_logger(__name__)
 def make(settings: Settings) -> FastAPI:
     """The catalog service with these settings."""
     db = Database(settings.database, settings.service)
-    shared = RedisCache(settings.redis) if settings.redis else None
+    shared = open_shared(settings.redis)
     parts = Parts(db, Products(db, settings, shared))
 
     @asynccontextmanager

@@ -69,6 +69,15 @@ class SharedCache(Protocol):
         """Close the connections."""
 
 
+def open_shared(url: str | None) -> SharedCache | None:
+    """The shared cache at the URL, or None without one."""
+    if not url:
+        return None
+    from services.kit.redis_cache import RedisCache  # noqa: PLC0415 - 20 MB that most do without
+
+    return RedisCache(url)
+
+
 class Cache(Generic[V]):
     """One named cache.
 

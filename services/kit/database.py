@@ -10,16 +10,17 @@ A service declares its tables on a base of its own and opens the database in its
 """
 
 import hashlib
+import logging
 import sqlite3
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import DateTime, event, make_url, text
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import DateTime, column, event, inspect, make_url, select, text
 from sqlalchemy.engine import Connection, Dialect
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -28,6 +29,9 @@ from sqlalchemy.types import TypeDecorator
 
 from observability import get_logger, instrument_engine
 from services.kit.problems import Problem
+
+if TYPE_CHECKING:
+    from sqlalchemy.dialects import postgresql, sqlite
 
 BUSY_SECONDS = 10.0
 POOL_SIZE = 5
@@ -73,6 +77,8 @@ class Database:
         self._migrations = migrations or SERVICES / service / "migrations"
         self._url = make_url(url)
         self._is_sqlite = self._url.get_backend_name() == "sqlite"
+        # Only the dialect in use: each takes megabytes.
+        self._dialect = import_module(f"sqlalchemy.dialects.{self._url.get_backend_name()}")
         self.schema = None if self._is_sqlite else self._url.query.get("schema")
         self.engine = create_async_engine(
             self._url.difference_update_query(["schema"]),
@@ -121,17 +127,35 @@ class Database:
         async with _unavailable_as_problem(self.service), self._read() as session:
             yield session
 
-    def insert(self, table: Any) -> sqlite.Insert | postgresql.Insert:
+    def insert(self, table: Any) -> "sqlite.Insert | postgresql.Insert":
         """`INSERT` with `on_conflict_do_nothing` and `on_conflict_do_update`."""
-        return sqlite.insert(table) if self._is_sqlite else postgresql.insert(table)
+        statement: sqlite.Insert | postgresql.Insert = self._dialect.insert(table)
+        return statement
 
     async def migrate(self) -> None:
         """Bring the tables to the newest version; replicas that start together take turns."""
-        from services.kit import migrate  # noqa: PLC0415 - alembic is needed at start only
-
+        newest = max(path.name.split("_")[0] for path in self._migrations.glob("v*.py"))
         async with self.engine.begin() as connection:
             await connection.run_sync(self._lock_for_migration)
-            await connection.run_sync(migrate.upgrade, self._migrations, self.service)
+            if await connection.run_sync(self._version) != newest:
+                await connection.run_sync(self._upgrade)
+                log.info("database_migrated", database=self.service, version=newest)
+
+    def _version(self, connection: Connection) -> str | None:
+        """The version of the tables, without loading alembic: most starts find it the newest."""
+        table = f"schema_version_{self.service}"
+        if not inspect(connection).has_table(table):
+            return None
+        version: str | None = connection.scalar(
+            select(column("version_num")).select_from(text(table))
+        )
+        return version
+
+    def _upgrade(self, connection: Connection) -> None:
+        logging.getLogger("alembic").setLevel(logging.WARNING)
+        from services.kit import migrate  # noqa: PLC0415 - see `_version`
+
+        migrate.upgrade(connection, self._migrations, self.service)
 
     def _lock_for_migration(self, connection: Connection) -> None:
         """SQLite's transaction holds the write lock already; PostgreSQL is asked for one."""
