@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, RootModel, StringConstraints
 ID_PATTERN = r"^[A-Za-z0-9_-]{1,64}$"
 PathId = Annotated[str, Path(pattern=ID_PATTERN)]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
-Password = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+Password = Annotated[str, StringConstraints(min_length=1, max_length=128)]
+NewPassword = Annotated[str, StringConstraints(min_length=8, max_length=128)]
 
 
 class Answer(BaseModel):
@@ -23,7 +24,7 @@ class NewAccount(BaseModel):
 
     email: Text
     name: Text
-    password: Password
+    password: NewPassword
 
 
 class Credentials(BaseModel):
@@ -37,7 +38,7 @@ class PasswordChange(BaseModel):
     """A new password, proven by the old one."""
 
     current_password: Password
-    new_password: Password
+    new_password: NewPassword
 
 
 class Account(Answer):

@@ -53,7 +53,7 @@ async def browse(  # noqa: PLR0913 - the parts of the address, and what is asked
         products=found,
         last_page=-(-found.total // found.page_size) if found else 0,
         heading=_heading(query, category),
-        link=_Links(query, category),
+        link=Links(query, category),
     )
 
 
@@ -63,13 +63,14 @@ def _heading(query: str, category: str) -> str:
     return words(category) if category else "All products"
 
 
-class _Links:
+class Links:
     """Makes addresses of the list: as it is now, but for what is named."""
 
     def __init__(self, query: str, category: str) -> None:
         self._now: dict[str, str | int] = {"query": query, "category": category}
 
     def __call__(self, **changes: str | int) -> str:
+        """Return the address with these parts changed."""
         parts = {k: v for k, v in {**self._now, **changes}.items() if v not in {"", 1}}
         return f"/?{urlencode(parts)}" if parts else "/"
 

@@ -1,7 +1,7 @@
 """Forms that come back with what was filled in and what is wrong with it."""
 
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from starlette.datastructures import FormData
@@ -10,11 +10,6 @@ from services.kit.problems import Problem
 
 Model = TypeVar("Model", bound=BaseModel)
 _NEVER_SHOWN_AGAIN = frozenset({"password", "card_number", "csrf_token"})
-_MESSAGES = {
-    "string_too_short": "Please fill this in.",
-    "string_too_long": "This is too long.",
-    "missing": "Please fill this in.",
-}
 
 
 @dataclass(slots=True)
@@ -32,8 +27,11 @@ class Filled:
     refusal: str | None = None
 
     def refused(self, problem: Problem) -> "Filled":
-        """Return the form with the reason why it was refused."""
-        self.refusal = problem.detail or problem.title
+        """Return the form with the reason why it was refused, at the fields if it names some."""
+        for one in problem.extra.get("errors", []):
+            self.errors[str(one["loc"][-1])] = str(one["msg"])
+        if not self.errors:
+            self.refusal = problem.detail or problem.title
         return self
 
 
@@ -49,9 +47,18 @@ def read(model: type[Model], values: dict[str, object], back: Filled) -> Model |
         return model.model_validate(values)
     except ValidationError as error:
         for one in error.errors(include_url=False, include_input=False):
-            name = str(one["loc"][-1])
-            back.errors[name] = _MESSAGES.get(one["type"], "This does not look right.")
+            back.errors[str(one["loc"][-1])] = _message(one["type"], one.get("ctx", {}))
         return None
+
+
+def _message(kind: str, bounds: dict[str, Any]) -> str:
+    """Return in plain words what is wrong with a field."""
+    least = bounds.get("min_length", 1)
+    if kind == "string_too_short" and least > 1:
+        return f"At least {least} characters, please."
+    if kind in {"string_too_short", "missing"}:
+        return "Please fill this in."
+    return "This is too long." if kind == "string_too_long" else "This does not look right."
 
 
 def text(form: FormData, name: str) -> str:
