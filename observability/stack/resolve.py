@@ -1,0 +1,128 @@
+"""Finds each server's executable: on PATH if its version fits, else among those built before."""
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+from observability.backends import Backend
+from observability.exits import UsageError
+
+#: Written beside a built server last of all: what it was built from.
+STAMP: Final = "built-from"
+
+_VERSION: Final = re.compile(r"version[ :=\"]+v?(\d+\.\d+\.\d+[\w.+-]*)", re.IGNORECASE)
+_ASK_SECONDS: Final = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """An executable that can be started."""
+
+    path: Path
+    version: str
+    source: Literal["path", "cache"]
+
+
+def resolve(
+    backend: Backend,
+    cache_dir: Path,
+    *,
+    use_path: bool = True,
+    environ: Mapping[str, str] = os.environ,
+) -> Resolved | None:
+    """Find a server.
+
+    Args:
+        backend: which.
+        cache_dir: the user's cache, in which built servers lie.
+        use_path: whether to look on PATH at all.
+        environ: for PATH.
+
+    Returns:
+        None if there is none yet: `build` it, if it is `buildable`.
+
+    Raises:
+        UsageError: the one on PATH has another version than our configuration is written for. It is
+            not passed over in silence: who installed it expects it to be used.
+    """
+    found = _on_path(backend, environ) if use_path else None
+    return found or _in_cache(backend, cache_dir)
+
+
+def folder(backend: Backend, cache_dir: Path) -> Path:
+    """Where a built server and its companions lie."""
+    return cache_dir / "bin" / f"{backend.name}-{backend.version}"
+
+
+def find_tool(
+    backend: Backend, tool: str, cache_dir: Path, environ: Mapping[str, str] = os.environ
+) -> Path | None:
+    """Executable that comes with a server (`promtool`, `amtool`): a built one, else from PATH."""
+    built = folder(backend, cache_dir) / tool
+    if built.exists():
+        return built
+    found = shutil.which(tool, path=environ.get("PATH"))
+    return Path(found) if found else None
+
+
+def recipe(backend: Backend) -> str:
+    """Digest of all that a build depends on: another one means that the built server is stale."""
+    pinned = backend.pinned
+    digest = hashlib.sha256()
+    for source in sorted((backend.folder / "build").iterdir()):
+        digest.update(source.name.encode() + source.read_bytes())
+    digest.update(repr((pinned.version, pinned.packages, pinned.tags)).encode())
+    return digest.hexdigest()
+
+
+def version_of(executable: Path) -> str | None:
+    """What an executable says that its version is, None if it does not."""
+    try:
+        answer = subprocess.run(  # noqa: S603 -- the user's own PATH names it
+            [str(executable), "--version"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=_ASK_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    match = _VERSION.search(answer.stdout.decode(errors="replace"))
+    return match[1] if match else None
+
+
+def _on_path(backend: Backend, environ: Mapping[str, str]) -> Resolved | None:
+    for name in backend.pinned.path_names:
+        found = shutil.which(name, path=environ.get("PATH"))
+        if found is None:
+            continue
+        version = version_of(Path(found))
+        if version is None:
+            problem = "does not tell its version"
+        elif not backend.pinned.fits(version):
+            problem = f"is version {version}"
+        else:
+            return Resolved(Path(found), version, "path")
+        raise UsageError(
+            f"{found} {problem}, but {backend.title} {backend.pinned.accepts} is needed: "
+            "take it off PATH, or set BELFRY_IGNORE_PATH=true to run our own build"
+        )
+    return None
+
+
+def _in_cache(backend: Backend, cache_dir: Path) -> Resolved | None:
+    if not backend.pinned.buildable:
+        return None
+    built = folder(backend, cache_dir)
+    stamp = built / STAMP
+    whole = all((built / binary).is_file() for binary in backend.binaries)
+    if not (whole and stamp.is_file() and stamp.read_text(encoding="ascii") == recipe(backend)):
+        return None
+    return Resolved(built / backend.binaries[0], backend.version, "cache")
