@@ -36,6 +36,7 @@ DEFAULT_PORTS: Final[Mapping[str, int]] = {
     "collector_health": 13133,
     # between backends only
     "collector_metrics": 8888,
+    "jaeger_grpc": 16685,
     "jaeger_otlp_grpc": 14317,
     "jaeger_otlp_http": 14318,
     "jaeger_health": 13134,
@@ -58,6 +59,7 @@ class Settings(BaseSettings):
 
     state_dir: Path = Field(default=Path(".belfry"), description="data, logs, secrets, lock")
     cache_dir: Path = Field(default_factory=_default_cache, description="servers built once")
+    ignore_path: bool = Field(default=False, description="do not take servers from PATH")
     config: Path = Field(default=Path("belfry.toml"), description="what runs")
     environment: str = Field(default="local", min_length=1, pattern=r"^[\w.-]+$")
     port_offset: int = Field(default=0, ge=0, le=45_000, description="added to default ports")
@@ -116,6 +118,7 @@ class Settings(BaseSettings):
         given = {
             "BELFRY_STATE_DIR": str(self.state_dir),
             "BELFRY_CACHE_DIR": str(self.cache_dir),
+            "BELFRY_IGNORE_PATH": str(self.ignore_path).lower(),
             "BELFRY_CONFIG": str(self.config),
             "BELFRY_ENVIRONMENT": self.environment,
             "BELFRY_PORT_OFFSET": str(self.port_offset),

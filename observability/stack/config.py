@@ -33,6 +33,7 @@ class Service(_Table):
     needs: tuple[str, ...] = ()
     scalable: bool = False
     version: str | None = None
+    title: str | None = Field(default=None, description="of its pages, if people are to open them")
     env: dict[str, str] = Field(default_factory=dict)
 
 

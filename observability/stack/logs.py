@@ -3,8 +3,10 @@
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+
+from observability.exits import UsageError
 
 #: A log holds at most this much, and its predecessor (`NAME.log.1`) as much again.
 LONGEST_BYTES = 10_000_000
@@ -60,20 +62,47 @@ def tail(path: Path, lines: int, start: int = 0) -> list[str]:
     return block.decode(errors="replace").splitlines()[-lines:]
 
 
-def follow(path: Path, interval: float = 0.2) -> Iterator[str]:
-    """New lines as they come, for ever; an empty string when there is none for `interval` s."""
-    position, rest = size(path), b""
+def of_process(folder: Path, name: str) -> list[Path]:
+    """Log files of a process: its own, or those of its replicas.
+
+    Raises:
+        UsageError: there is none of this name; names those there are.
+    """
+    numbered = (path for path in folder.glob(f"{name}-*.log") if _is_replica(path.stem, name))
+    paths = [path for path in [folder / f"{name}.log"] if path.exists()] or sorted(numbered)
+    if not paths:
+        known = ", ".join(sorted(path.stem for path in folder.glob("*.log"))) or "none yet"
+        raise UsageError(f"there is no log of {name!r}; there are: {known}")
+    return paths
+
+
+def follow_all(paths: Iterable[Path], interval: float = 0.2) -> Iterator[tuple[Path, str]]:
+    """New lines of these logs as they come, each with the file it is from, for ever."""
+    followed = [_Followed(path) for path in paths]
     while True:
-        if size(path) < position:
-            position, rest = 0, b""
-        if size(path) > position:
-            with path.open("rb") as file:
-                file.seek(position)
-                block = file.read()
-            position += len(block)
-            *complete, rest = (rest + block).split(b"\n")
-            for line in complete:
-                yield line.decode(errors="replace")
-        else:
-            yield ""
+        news = [(one.path, line) for one in followed for line in one.news()]
+        yield from news
+        if not news:
             time.sleep(interval)
+
+
+class _Followed:
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._position = size(path)
+        self._rest = b""
+
+    def news(self) -> list[str]:
+        """Whole lines written since the last time."""
+        if size(self.path) < self._position:  # emptied because it had grown too long
+            self._position, self._rest = 0, b""
+        with self.path.open("rb") as file:
+            file.seek(self._position)
+            block = file.read()
+        self._position += len(block)
+        *lines, self._rest = (self._rest + block).split(b"\n")
+        return [line.decode(errors="replace") for line in lines]
+
+
+def _is_replica(stem: str, name: str) -> bool:
+    return stem.removeprefix(f"{name}-").isdecimal()

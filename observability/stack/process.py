@@ -60,6 +60,7 @@ class Spec:
     ready_url: str | None = None
     needs: tuple[str, ...] = ()
     ports: Mapping[str, int] = field(default_factory=dict)
+    metrics_port: int | None = None  # where it differs from `port`
     stop_seconds: float = 12.0
 
 
@@ -116,6 +117,7 @@ class Process:
         self._crashes = 0
         self._wake.set()
         await self._end_child()
+        self.enter(State.STARTING)
 
     def kill(self) -> None:
         """End the child and its descendants now."""

@@ -1,0 +1,205 @@
+"""`belfry up`: a supervisor in this process, or one left running behind it."""
+
+import asyncio
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from observability.exits import DOES_NOT_HOLD, HOLDS, WRONG_USE, UsageError
+from observability.settings import Settings
+from observability.stack import control, display, pages, state
+from observability.stack.plan import Plan
+from observability.stack.servers import Servers
+from observability.stack.supervisor import Supervisor
+
+_REFRESH_SECONDS = 0.1
+_POLL_SECONDS = 0.2
+
+
+class Foreground:
+    """Runs a plan until it is interrupted or told to stop; data stays."""
+
+    def __init__(self, plan: Plan, servers: Servers, console: Console) -> None:
+        self._plan = plan
+        self._console = console
+        self._pages = pages.to_open(plan)
+        self._supervisor = Supervisor(plan, servers)
+        self._stop = asyncio.Event()
+        self._stopped = asyncio.Event()
+
+    async def run(self, patience: float) -> int:
+        """Start, show progress, wait for the end, stop everything.
+
+        Args:
+            patience: seconds after which it says what is not ready yet; it goes on then.
+
+        Returns:
+            The exit code.
+
+        Raises:
+            UsageError: the state folder is in use, a port is taken, a setting is wrong.
+        """
+        settings = self._plan.settings
+        lock = state.StateLock(settings)
+        lock.acquire()
+        handlers: dict[str, control.Handler] = {
+            "status": self._status,
+            "scale": self._scale,
+            "restart": self._supervisor.restart,
+            "stop": self._stop_everything,
+        }
+        commands = control.Control(settings, handlers)
+        self._catch_signals()
+        try:
+            await commands.open()
+            await self._supervisor.start()
+            await self._show_start(patience)
+            await self._show_changes()
+        finally:
+            await self._supervisor.stop()
+            self._stopped.set()
+            await commands.close()
+            lock.release()
+        self._console.print("stopped; data stays in " + str(settings.state_dir), soft_wrap=True)
+        return HOLDS
+
+    async def _show_start(self, patience: float) -> None:
+        began = time.monotonic()
+        shown = display.progress(self._console, self._pages)
+        try:
+            while not (self._supervisor.settled or self._stop.is_set()):
+                shown.update(self._rows())
+                if time.monotonic() - began > patience:
+                    break
+                await self._pause(_REFRESH_SECONDS)
+            shown.update(self._rows())
+        finally:
+            shown.close()
+        if not self._stop.is_set():
+            took = time.monotonic() - began
+            display.announce(self._console, self._rows(), self._pages, took)
+            self._console.print("Ctrl-C stops everything; data stays")
+
+    async def _show_changes(self) -> None:
+        """A line for each change from now on, until asked to stop."""
+        shown = display.PlainProgress(self._console)
+        seen = {row["instance"]: row["state"] for row in self._rows()}
+        while not self._stop.is_set():
+            rows = self._rows()
+            shown.update([row for row in rows if seen.get(row["instance"]) != row["state"]])
+            seen = {row["instance"]: row["state"] for row in rows}
+            await self._pause(_POLL_SECONDS)
+        self._console.print("stopping")
+
+    async def _pause(self, seconds: float) -> None:
+        try:
+            await asyncio.wait_for(self._stop.wait(), seconds)
+        except TimeoutError:
+            return
+
+    def _rows(self) -> list[dict[str, Any]]:
+        return [
+            {
+                "name": process.spec.name,
+                "instance": process.spec.instance,
+                "kind": process.spec.kind,
+                "state": process.state.value,
+                "reason": process.reason,
+            }
+            for process in self._supervisor.processes.values()
+        ]
+
+    def _catch_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, self._on_signal)
+
+    def _on_signal(self) -> None:
+        """Stop gracefully; whoever asks a second time wants it now."""
+        if self._stop.is_set():
+            self._supervisor.kill()
+        self._stop.set()
+
+    async def _status(self) -> list[dict[str, Any]]:
+        rows = await asyncio.to_thread(self._supervisor.status)
+        return [row.as_json() for row in rows]
+
+    async def _scale(self, name: str, replicas: int) -> None:
+        await self._supervisor.scale(name, replicas)
+
+    async def _stop_everything(self) -> None:
+        self._stop.set()
+        await self._stopped.wait()
+
+
+def run_in_foreground(plan: Plan, servers: Servers, timeout: float) -> int:
+    """Run a plan in this process until Ctrl-C; the exit code."""
+    state.prepare(plan.settings)
+    return asyncio.run(Foreground(plan, servers, Console()).run(timeout))
+
+
+def run_detached(plan: Plan, arguments: Sequence[str], timeout: float) -> int:
+    """Leave a supervisor running behind, and wait until all is ready or has failed.
+
+    Args:
+        plan: what `arguments` come to.
+        arguments: of the `belfry up` to be left running.
+        timeout: seconds to wait.
+
+    Returns:
+        0 if all is ready, 1 if not; the stack is left running in either case.
+
+    Raises:
+        UsageError: the supervisor refused to start; with what it said.
+    """
+    settings = plan.settings
+    state.prepare(settings)
+    said = settings.logs_dir / "supervisor.err"
+    with said.open("wb") as errors:
+        supervisor = subprocess.Popen(  # noqa: S603 - ourselves, with our own arguments
+            [sys.executable, "-m", "observability.cli", "up", *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=errors,
+            start_new_session=True,
+        )
+    console = Console()
+    began = time.monotonic()
+    to_open = pages.to_open(plan)
+    shown = display.progress(console, to_open)
+    rows: list[dict[str, Any]] = []
+    try:
+        while time.monotonic() - began < timeout:
+            if supervisor.poll() is not None:
+                raise _refusal(supervisor.returncode, said.read_text(encoding="utf-8"))
+            rows = _status(settings) or rows
+            shown.update(rows)
+            if rows and all(row["state"] in {"ready", "failed"} for row in rows):
+                break
+            time.sleep(_POLL_SECONDS)
+    finally:
+        shown.close()
+    display.announce(console, rows, to_open, time.monotonic() - began)
+    console.print(Text("it runs in the background: `belfry status`, `belfry down`"))
+    return HOLDS if rows and all(row["state"] == "ready" for row in rows) else DOES_NOT_HOLD
+
+
+def _status(settings: Settings) -> list[dict[str, Any]]:
+    try:
+        rows: list[dict[str, Any]] = control.ask(settings, "status")
+    except control.NotRunningError:
+        return []
+    return rows
+
+
+def _refusal(code: int, said: str) -> UsageError:
+    line = said.strip().splitlines()[-1:] or ["it said nothing"]
+    if code == WRONG_USE:
+        return UsageError(line[0].removeprefix("belfry: "))
+    return UsageError(f"the supervisor ended with code {code}: {line[0]}")

@@ -1,0 +1,249 @@
+"""Runs everything of a plan: starts it in order, builds what is missing, scales, stops it all."""
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any
+
+from observability.exits import UsageError
+from observability.settings import HOST
+from observability.stack import logs, ports, secrets, services, targets
+from observability.stack.compiler import BuildError
+from observability.stack.journal import Journal
+from observability.stack.plan import Plan, check_scale, unknown
+from observability.stack.process import Kind, Process, Spec, State
+from observability.stack.servers import Servers
+from observability.stack.state import Records, write_atomically
+from observability.stack.status import ProcessStatus, measure
+
+#: A service is given what it needs a head start of at most this; then it starts all the same.
+_SOFT_WAIT_SECONDS = 3.0
+_HOUSEKEEPING_SECONDS = 1.0
+
+Changed = Callable[[Process], None]
+
+
+class Supervisor:
+    """Keeps the processes of a plan running; only one for a state folder (see `StateLock`)."""
+
+    def __init__(self, plan: Plan, servers: Servers, changed: Changed = lambda _: None) -> None:
+        self.plan = plan
+        self.processes: dict[str, Process] = {}
+        self._settings = plan.settings
+        self._servers = servers
+        self._listener = changed
+        self._records = Records(plan.settings)
+        self._journal = Journal(plan.settings.logs_dir / "supervisor.log")
+        self._versions: dict[str, str] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._changing = asyncio.Lock()
+
+    async def start(self) -> None:
+        """Prepare the state folder and begin to start everything; returns before it is ready.
+
+        Raises:
+            UsageError: a port is taken, or a setting cannot be used; nothing has been started then.
+        """
+        self._records.sweep()
+        missing = self._servers.find(self.plan.names)
+        specs = [spec for name in self.plan.names for spec in self._specs(name)]
+        ports.require_free({key: port for spec in specs for key, port in spec.ports.items()})
+        self._prepare_files()
+        for spec in specs:
+            self._add(spec)
+        self._write_targets()
+        for name in missing:
+            self.processes[_first(name)].enter(State.BUILDING, "waits for its turn to be built")
+        for spec in specs:
+            if spec.name not in missing:
+                self._spawn(self._launch(self.processes[spec.instance]))
+        self._spawn(self._build(missing))
+        self._spawn(self._keep_house())
+
+    async def stop(self) -> None:
+        """Stop everything in reverse order, what is in one level at the same time."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for level in reversed(self.plan.levels):
+            await asyncio.gather(*(one.stop() for one in self._of(level)))
+        self._records.write([])
+        self._journal.close()
+
+    def kill(self) -> None:
+        """End every process now; for whoever is too impatient for `stop`."""
+        for process in self.processes.values():
+            process.kill()
+
+    async def scale(self, name: str, replicas: int) -> None:
+        """Start or gracefully stop replicas, the highest numbers first; targets follow.
+
+        Raises:
+            UsageError: the service does not run here or cannot be scaled, or a port is taken.
+        """
+        check_scale(self.plan.config, name, replicas)
+        if name not in self.plan.names:
+            raise UsageError(f"{name} does not run in this stack")
+        async with self._changing:
+            have = {process.spec.instance: process for process in self._of([name])}
+            wanted = [self._service(name, number) for number in range(1, replicas + 1)]
+            new = [spec for spec in wanted if spec.instance not in have]
+            ports.require_free({key: port for spec in new for key, port in spec.ports.items()})
+            surplus = [have[one] for one in have.keys() - {spec.instance for spec in wanted}]
+            for process in surplus:
+                del self.processes[process.spec.instance]
+            added = [self._add(spec) for spec in new]
+            self._write_targets()
+            for process in added:
+                process.start()
+            await asyncio.gather(*(process.stop() for process in surplus))
+
+    async def restart(self, name: str, version: str | None = None) -> None:
+        """Stop gracefully and start again: all replicas of a name, or one instance.
+
+        Args:
+            name: of a service, backend or the console, or an instance (`worker-2`).
+            version: what a service reports from now on as `service.version`.
+
+        Raises:
+            UsageError: nothing of this name runs here, or a backend was given a version.
+        """
+        found = self._of([name]) or [self.processes[one] for one in self.processes if one == name]
+        if not found:
+            raise UsageError(unknown(name, {*self.plan.names, *self.processes}))
+        if version and any(process.spec.kind is not Kind.SERVICE for process in found):
+            raise UsageError(
+                f"{name} is not a service of belfry.toml: its version is what is built"
+            )
+        async with self._changing:
+            for process in found:
+                await self._restart(process, version)
+
+    def status(self) -> list[ProcessStatus]:
+        """Every process as it stands, in start order; measures memory, so call it in a thread."""
+        order = {name: position for position, name in enumerate(self.plan.names)}
+        return measure(sorted(self.processes.values(), key=lambda one: order[one.spec.name]))
+
+    @property
+    def settled(self) -> bool:
+        """Whether everything is ready or has failed."""
+        return all(one.state in {State.READY, State.FAILED} for one in self.processes.values())
+
+    @property
+    def ready(self) -> bool:
+        """Whether everything is ready."""
+        return all(one.state is State.READY for one in self.processes.values())
+
+    async def _restart(self, process: Process, version: str | None) -> None:
+        spec = process.spec
+        if process.state is State.BUILDING or not spec.command:
+            raise UsageError(f"{spec.name} is not built yet: {process.reason}")
+        if version:
+            spec = self._service(spec.name, int(spec.instance.rpartition("-")[2]), version)
+        await process.restart(spec)
+
+    def _specs(self, name: str) -> list[Spec]:
+        if name == services.CONSOLE:
+            return [services.console(self._settings, self.plan.config)]
+        if name in self.plan.config.services:
+            replicas = self.plan.replicas.get(name, 1)
+            return [self._service(name, number) for number in range(1, replicas + 1)]
+        return [self._servers.spec(name)]
+
+    def _service(self, name: str, number: int, version: str | None = None) -> Spec:
+        if version:
+            self._versions[name] = version
+        return services.service(
+            self._settings, self.plan.config, name, number, self._versions.get(name)
+        )
+
+    def _prepare_files(self) -> None:
+        stack = self.plan.config.stack
+        secrets.generate(self._settings.secrets_dir, stack.secrets)
+        if stack.flags:
+            template = self.plan.config.root / stack.flags
+            try:
+                text = template.read_text(encoding="utf-8")
+            except OSError as error:
+                raise UsageError(
+                    f"belfry.toml: stack.flags: {template}: {error.strerror}"
+                ) from None
+            write_atomically(self._settings.flags_file, text)
+
+    def _add(self, spec: Spec) -> Process:
+        scalable = spec.name in self.plan.config.services and (
+            self.plan.config.services[spec.name].scalable
+        )
+        log = self._settings.logs_dir / f"{spec.instance if scalable else spec.name}.log"
+        process = Process(spec, log, self._changed)
+        self.processes[spec.instance] = process
+        return process
+
+    def _of(self, names: Iterable[str]) -> list[Process]:
+        wanted = set(names)
+        return [process for process in self.processes.values() if process.spec.name in wanted]
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _launch(self, process: Process) -> None:
+        """Start a process, after a bounded wait for what it needs."""
+        needed = self._of(process.spec.needs)
+        deadline = time.monotonic() + _SOFT_WAIT_SECONDS
+        while (missing := [one.spec.name for one in needed if one.state is not State.READY]) and (
+            time.monotonic() < deadline
+        ):
+            process.enter(State.STARTING, f"waits for {', '.join(missing)}")
+            await asyncio.sleep(0.05)
+        process.start()
+
+    async def _build(self, names: list[str]) -> None:
+        """Build what is missing, one after the other, and start each as soon as it is there."""
+        for name in names:
+            process = self.processes[_first(name)]
+
+            def progress(text: str, process: Process = process) -> None:
+                process.enter(State.BUILDING, text)
+
+            try:
+                process.spec = await self._servers.build(name, progress)
+            except BuildError as error:
+                process.enter(State.FAILED, str(error))
+                continue
+            self._write_targets()
+            process.start()
+
+    async def _keep_house(self) -> None:
+        while True:
+            for process in list(self.processes.values()):
+                await asyncio.to_thread(logs.bound, process.log)
+            await asyncio.sleep(_HOUSEKEEPING_SECONDS)
+
+    def _changed(self, process: Process) -> None:
+        self._records.write(one.pid for one in self.processes.values() if one.pid is not None)
+        self._journal.note(process)
+        self._listener(process)
+
+    def _write_targets(self) -> None:
+        settings, config = self._settings, self.plan.config
+        folder = settings.targets_dir
+        own: list[targets.Target] = []
+        others: list[targets.Target] = []
+        for process in self.processes.values():
+            spec = process.spec
+            if spec.command:  # what is still to be built is not missed yet
+                target = targets.Target(
+                    f"{HOST}:{spec.metrics_port or spec.port}",
+                    services.labels(spec, settings, config),
+                )
+                (own if spec.kind is Kind.SERVICE else others).append(target)
+        external = targets.external(config, settings.environment)
+        targets.write(folder / "services.json", [*own, *external])
+        targets.write(folder / "backends.json", others)
+        targets.write(folder / "alertmanager.json", self._servers.alertmanagers(self.plan.names))
+
+
+def _first(name: str) -> str:
+    return f"{name}-1"
