@@ -1,0 +1,64 @@
+"""Keeps one instance known to its registry for as long as it runs."""
+
+import asyncio
+import contextlib
+from types import TracebackType
+from typing import Self
+
+from observability import get_logger
+from services.kit.registry.port import Registration, Registry, RegistryError
+
+RETRY_SECONDS = 1.0
+
+log = get_logger(__name__)
+
+
+class Announcement:
+    """Registers on entry, renews while inside, deregisters on exit.
+
+    A registry that is away holds up neither start nor stop: it is tried again in the background,
+    and one that has forgotten the instance is told anew.
+    """
+
+    def __init__(self, registry: Registry, me: Registration) -> None:
+        self._registry = registry
+        self._me = me
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        """Begin to be known."""
+        self._task = asyncio.create_task(self._keep_known())
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Be known no longer."""
+        if self._task:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+        try:
+            await self._registry.deregister(self._me)
+        except RegistryError as error_:
+            log.warning("deregistration_failed", registry_error=str(error_))
+        await self._registry.aclose()
+
+    async def _keep_known(self) -> None:
+        known = failed = False
+        while True:
+            try:
+                known = known and await self._registry.renew(self._me)
+                if not known:
+                    await self._registry.register(self._me)
+                    log.info("registered", instance_url=self._me.url)
+                known, failed = True, False
+                pause = self._registry.renew_seconds
+            except RegistryError as error:
+                if not failed:  # said once, not once a second
+                    log.warning("registration_failed", registry_error=str(error))
+                failed, pause = True, RETRY_SECONDS
+            await asyncio.sleep(pause)
