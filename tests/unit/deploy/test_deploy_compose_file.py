@@ -2,6 +2,7 @@
 
 import json
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from observability.settings import DEFAULT_PORTS
 
 ROOT = Path(__file__).parents[3]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+NATIVE = tomllib.loads((ROOT / "belfry.toml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 PYTHON = {name for name, one in SERVICES.items() if one["image"].startswith("belfry:")}
 #: Images without a shell or any program that could ask for readiness.
@@ -90,14 +92,30 @@ def test_each_file_of_the_project_is_mounted_read_only(name: str) -> None:
 def test_no_secret_is_in_the_file(name: str) -> None:
     """Secrets come as files of a volume, never as values."""
     for variable, value in (SERVICES[name].get("environment") or {}).items():
-        if re.search(r"KEY|PASSWORD|SECRET|TOKEN", variable):
-            assert variable.endswith("_FILE"), variable
-            assert str(value).startswith("/run/belfry/")
+        if re.search(r"(KEY|PASSWORD|SECRET|TOKEN)$", variable):
+            assert str(value).startswith("$$__file{/run/belfry/"), variable
+        if re.search(r"(KEY|PASSWORD|SECRET|TOKEN)_+FILE$", variable):
+            assert str(value).startswith("/run/belfry/"), variable
+
+
+@pytest.mark.parametrize("name", sorted(NATIVE["services"]))
+def test_each_service_runs_as_belfry_toml_says(name: str) -> None:
+    """The same application on the same port, and no service is left out."""
+    one = NATIVE["services"][name]
+    assert SERVICES[name]["command"] == [one["app"], f"--port={one['port']}"]
+    assert one.get("needs", []) == [] or set(one["needs"]) <= {*SERVICES[name]["depends_on"]}
+
+
+@pytest.mark.parametrize("variable", sorted(NATIVE["env"]))
+def test_each_service_is_given_what_belfry_toml_gives(variable: str) -> None:
+    """Addresses and files by the same variables."""
+    for name in NATIVE["services"]:
+        assert variable in SERVICES[name]["environment"], name
 
 
 def _instances() -> dict[str, dict[str, str]]:
     """Resource attributes that each service is given."""
-    given = {}
+    given: dict[str, dict[str, str]] = {}
     for name, one in SERVICES.items():
         attributes = one.get("environment", {}).get("OTEL_RESOURCE_ATTRIBUTES", "")
         if attributes:
@@ -110,7 +128,7 @@ def test_target_labels_are_the_service_s_own_identity(name: str) -> None:
     """Metrics are labelled with what the service calls itself in logs and traces."""
     files = (ROOT / "deploy/compose/targets").glob("*.json")
     entries = [entry for file in files for entry in json.loads(file.read_text())]
-    labels = next(e["labels"] for e in entries if e["labels"]["service_name"] == name)
+    labels = next(e["labels"] for e in entries if e["labels"].get("service_name") == name)
     own = _instances()[name]
 
     assert labels["instance"] == own["service.instance.id"]
