@@ -9,7 +9,7 @@ import functools
 import re
 from collections.abc import Iterator
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 from opentelemetry import trace
@@ -35,7 +35,8 @@ OPERATIONS = frozenset(
     )
 )
 _TABLE = re.compile(r'\b(?:FROM|INTO|UPDATE|TABLE|JOIN)\s+(["`\[]?[\w.]+["`\]]?)', re.IGNORECASE)
-_STACK = "belfry_statements"
+# Where a connection keeps its running statement; it has one at a time.
+_RUNNING = "belfry_statement"
 
 _duration = metrics.histogram(
     "db_client_operation_duration_seconds",
@@ -67,6 +68,14 @@ def instrument_engine(
     _pools.namespaces[sync_engine] = namespace
 
 
+class _Statement(NamedTuple):
+    """A statement that was begun."""
+
+    start: float
+    operation: str
+    span: Span | None
+
+
 class _Observer:
     """Listens to one engine; what it is called with is SQLAlchemy's to say."""
 
@@ -78,8 +87,10 @@ class _Observer:
         try:
             operation, summary = summarize(statement)
             span = self._start_span(operation, summary)
-            stack = connection.info.setdefault(_STACK, [])
-            stack.append((perf_counter(), operation, span))
+            interrupted = connection.info.get(_RUNNING)
+            if interrupted is not None and interrupted.span is not None:
+                interrupted.span.end()
+            connection.info[_RUNNING] = _Statement(perf_counter(), operation, span)
         except Exception as error:
             process.failed("database", error)
 
@@ -91,8 +102,7 @@ class _Observer:
 
     def failed(self, context: ExceptionContext) -> None:
         try:
-            # Errors of connecting, and of closing, have no statement.
-            if context.connection is not None and context.cursor is not None:
+            if context.connection is not None and context.statement is not None:
                 self._finish(context.connection, context.original_exception)
         except Exception as error:
             process.failed("database", error)
@@ -109,17 +119,17 @@ class _Observer:
         return tracer().start_span(summary, kind=SpanKind.CLIENT, attributes=attributes)
 
     def _finish(self, connection: Connection, error: BaseException | None) -> None:
-        stack: list[tuple[float, str, Span | None]] = connection.info.get(_STACK) or []
-        if not stack:
+        running: _Statement | None = connection.info.pop(_RUNNING, None)
+        if running is None:
             return
-        start, operation, span = stack.pop()
-        _duration.labels(self._system, self._namespace, operation).observe(perf_counter() - start)
-        if span is None:
+        duration = perf_counter() - running.start
+        _duration.labels(self._system, self._namespace, running.operation).observe(duration)
+        if running.span is None:
             return
         if error is not None:
-            span.set_attribute("error.type", type(error).__qualname__)
-            span.set_status(StatusCode.ERROR, type(error).__qualname__)
-        span.end()
+            running.span.set_attribute("error.type", type(error).__qualname__)
+            running.span.set_status(StatusCode.ERROR, type(error).__qualname__)
+        running.span.end()
 
 
 @functools.lru_cache(maxsize=1024)

@@ -11,6 +11,7 @@ from observability.instrumentation.health import process
 
 # What each record has; anything else was given as `extra` and becomes a field.
 STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message"}
+WARNINGS = "py.warnings"
 UVICORN = ("uvicorn", "uvicorn.error", "uvicorn.access")
 # Libraries that tell of each of their own steps at the info level.
 TALKATIVE = ("httpx", "httpcore", "uvicorn.access", "apscheduler")
@@ -28,12 +29,9 @@ class PipelineHandler(logging.Handler):
         if in_export_thread() or _already_reported(record):
             return
         try:
-            logs.write(
-                _level(record.levelno),
-                record.msg if isinstance(record.msg, str) else type(record.msg).__name__,
-                _fields(record),
-                created_ns=int(record.created * 1e9),
-            )
+            created_ns = int(record.created * 1e9)
+            level = _level(record.levelno)
+            logs.write(level, _event(record), _fields(record), created_ns=created_ns)
         except Exception as error:
             process.failed("logs", error)
 
@@ -68,9 +66,16 @@ def _already_reported(record: logging.LogRecord) -> bool:
     return error is not None and error in reported
 
 
+def _event(record: logging.LogRecord) -> str:
+    """Return what is constant of a record: the template, if it has one."""
+    if record.name == WARNINGS:
+        return "python_warning"
+    return record.msg if isinstance(record.msg, str) else type(record.msg).__name__
+
+
 def _fields(record: logging.LogRecord) -> dict[str, Any]:
     fields: dict[str, Any] = {"logger": record.name}
-    if record.args or not isinstance(record.msg, str):
+    if record.args or not isinstance(record.msg, str) or record.name == WARNINGS:
         # The event is the constant template; what a person reads is beside it.
         fields["message"] = record.getMessage()
     fields.update({key: value for key, value in vars(record).items() if key not in STANDARD})
