@@ -20,7 +20,8 @@ def open_queue(url: str) -> Queue:
     from observability import dead_lettered  # noqa: PLC0415 - `belfry --help` stays quick
     from services.kit.queue.traced import TracedQueue  # noqa: PLC0415 - as above
 
-    return TracedQueue(open_plain(url, dead_lettered))
+    system = "rabbitmq" if url.startswith("amqp") else "sqlite"
+    return TracedQueue(open_plain(url, dead_lettered), system)
 
 
 def open_plain(url: str, on_dead: OnDead | None = None) -> Queue:

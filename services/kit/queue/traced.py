@@ -19,10 +19,16 @@ from services.kit.queue.topology import Topology
 
 
 class TracedQueue:
-    """Adds the trace context to published messages and takes it up around handlers."""
+    """Adds the trace context to published messages and takes it up around handlers.
 
-    def __init__(self, inner: Queue) -> None:
+    Args:
+        inner: The queue itself.
+        system: What its spans call it, such as `rabbitmq`.
+    """
+
+    def __init__(self, inner: Queue, system: str) -> None:
         self._inner = inner
+        self._system = system
 
     async def declare(self, topology: Topology) -> None:
         """See `Queue.declare`."""
@@ -38,16 +44,15 @@ class TracedQueue:
         """See `Queue.publish`; the span and its metric are named by the routing key."""
         sent = dict(headers or {})
         message_id = message_id or uuid.uuid4().hex
-        with publish_span(routing_key, sent, message_id=message_id, routing_key=routing_key):
+        with publish_span(routing_key, sent, message_id, routing_key, system=self._system):
             await self._inner.publish(routing_key, body, sent, message_id)
 
     async def consume(self, queue: str, handler: Handler, *, prefetch: int = 1) -> Subscription:
         """See `Queue.consume`; the span and its metrics are named by the queue."""
 
         async def traced(message: Message) -> None:
-            with process_span(
-                queue, message.headers, message_id=message.id, attempt=message.attempt
-            ):
+            attempt = message.attempt
+            with process_span(queue, message.headers, message.id, attempt, system=self._system):
                 await handler(message)
 
         return await self._inner.consume(queue, traced, prefetch=prefetch)

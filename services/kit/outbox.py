@@ -1,0 +1,264 @@
+"""Events that are published exactly when what they tell of has been committed; handled once.
+
+**Outbox.** A service writes an event into its own `outbox` table in the transaction of the change
+itself (`record`). A `Relay` publishes what is there, in order, and marks it sent once the queue has
+confirmed. After a crash in between an event goes out twice, under the same message id.
+
+**Inbox.** A consumer notes each message id in its own `inbox` table in the transaction of the
+message's effect (`first_time`): the second copy of a message has none.
+
+    class Outbox(OutboxMixin, Base): ...
+    class Inbox(InboxMixin, Base): ...
+
+    async with db.session() as session:
+        session.add(order)
+        record(session, Outbox, "order.placed", {...})
+    relay.wake()
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import uuid
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Index,
+    Integer,
+    String,
+    delete,
+    exists,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Mapped, aliased, declared_attr, mapped_column
+
+from observability import capture_context, continued, get_logger
+from services.kit.database import Database, UtcDateTime, utc_now
+from services.kit.problems import Problem
+from services.kit.queue.port import Queue, QueueError
+
+BATCH = 50
+CLAIM = timedelta(seconds=5)
+"""How long other replicas leave a dead relay's events alone."""
+POLL_SECONDS = 0.5
+"""How soon events are found that nobody called `wake` for: a dead process's, another replica's."""
+RETRY_SECONDS = 0.5
+KEEP_SENT = timedelta(hours=1)
+KEEP_SEEN = timedelta(days=7)
+"""Far longer than any message stays in a queue."""
+CLEAN_EVERY = timedelta(minutes=5)
+
+log = get_logger(__name__)
+
+
+class OutboxMixin:
+    """Columns of an outbox table."""
+
+    __tablename__ = "outbox"
+
+    id: Mapped[int] = mapped_column(
+        BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True
+    )
+    message_id: Mapped[str] = mapped_column(String(32), unique=True)
+    routing_key: Mapped[str] = mapped_column(String(100))
+    body: Mapped[dict[str, Any]] = mapped_column(JSON)
+    headers: Mapped[dict[str, str]] = mapped_column(JSON)
+    """Trace context of the request that caused the event."""
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+    claimed_by: Mapped[str | None] = mapped_column(String(32))
+    claimed_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    sent_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    @declared_attr.directive
+    @classmethod
+    def __table_args__(cls) -> tuple[Index]:
+        return (Index("outbox_unsent", "sent_at", "id"),)
+
+
+class InboxMixin:
+    """Columns of an inbox table."""
+
+    __tablename__ = "inbox"
+
+    consumer: Mapped[str] = mapped_column(String(50), primary_key=True)
+    message_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    seen_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now, index=True)
+
+
+def record(
+    session: AsyncSession, outbox: type[OutboxMixin], routing_key: str, body: dict[str, Any]
+) -> None:
+    """Write an event into the outbox as part of the session's transaction.
+
+    Args:
+        session: in which the change that the event tells of is made.
+        outbox: the service's outbox table.
+        routing_key: such as `order.paid`.
+        body: a JSON object.
+    """
+    event = outbox()
+    event.message_id = uuid.uuid4().hex
+    event.routing_key = routing_key
+    event.body = body
+    event.headers = {}
+    capture_context(event.headers)
+    session.add(event)
+
+
+async def first_time(
+    session: AsyncSession, db: Database, inbox: type[InboxMixin], consumer: str, message_id: str
+) -> bool:
+    """Note a message as seen by a consumer; False if it has been seen before.
+
+    Must run in the transaction of the message's effect, so that both happen or neither.
+    """
+    insert = db.insert(inbox).values(consumer=consumer, message_id=message_id, seen_at=utc_now())
+    insert = insert.on_conflict_do_nothing(index_elements=["consumer", "message_id"])
+    return await session.scalar(insert.returning(inbox.message_id)) is not None
+
+
+class Relay:
+    """Publishes a service's outbox.
+
+    Replicas may run one each: only one holds the claim on the oldest events at a time.
+
+    Args:
+        db: the service's database.
+        queue: where to publish.
+        outbox: the service's outbox table.
+        inbox: its inbox table, if it has one, to be cleaned now and then.
+    """
+
+    def __init__(
+        self,
+        db: Database,
+        queue: Queue,
+        outbox: type[OutboxMixin],
+        inbox: type[InboxMixin] | None = None,
+    ) -> None:
+        self._db = db
+        self._queue = queue
+        self._outbox = outbox
+        self._inbox = inbox
+        self._name = uuid.uuid4().hex
+        self._wake = asyncio.Event()
+        self._cleaned_at = utc_now()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin publishing in the background."""
+        self._task = asyncio.create_task(self._run(), name="outbox-relay")
+
+    def wake(self) -> None:
+        """Look for events now: one has just been committed."""
+        self._wake.set()
+
+    async def stop(self) -> None:
+        """Publish what is committed, if the queue lets us, and end."""
+        if self._task is None:
+            return
+        self._task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._task
+        try:
+            while await self.send_batch():
+                pass
+        except (Problem, QueueError) as error:
+            log.warning("outbox_left_unsent", error=str(error))
+
+    async def send_batch(self) -> int:
+        """Publish some of the oldest unsent events; returns how many.
+
+        Raises:
+            QueueError: the queue did not take one; it and what follows are tried again later.
+            Problem: the database is not available.
+        """
+        rows = await self._claim()
+        sent: list[int] = []
+        try:
+            for row in rows:
+                with continued(dict(row.headers)):
+                    await self._queue.publish(row.routing_key, row.body, None, row.message_id)
+                sent.append(row.id)
+        finally:
+            if rows:
+                await self._settle([row.id for row in rows], sent)
+        return len(sent)
+
+    async def _run(self) -> None:
+        while True:
+            self._wake.clear()
+            pause = POLL_SECONDS
+            try:
+                if await self.send_batch() == BATCH:
+                    continue
+                await self._clean()
+            except (Problem, QueueError) as error:
+                log.warning("outbox_waits", error=str(error))
+                pause = RETRY_SECONDS
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), pause)
+
+    async def _claim(self) -> Sequence[OutboxMixin]:
+        """The oldest unsent events, ours for a while; none while another replica has some."""
+        outbox, now = self._outbox, utc_now()
+        async with self._db.read() as session:
+            if not await session.scalar(select(exists().where(outbox.sent_at.is_(None)))):
+                return ()
+        oldest = select(outbox.id).where(outbox.sent_at.is_(None)).order_by(outbox.id).limit(BATCH)
+        other = aliased(outbox)
+        held = exists().where(
+            other.sent_at.is_(None), other.claimed_until > now, other.claimed_by != self._name
+        )
+        # Asked of the row itself too: of two replicas that start at the same time the second one
+        # waits for the first one's lock and then finds the row claimed.
+        free = or_(
+            outbox.claimed_until.is_(None),
+            outbox.claimed_until <= now,
+            outbox.claimed_by == self._name,
+        )
+        claim = (
+            update(outbox)
+            .where(outbox.id.in_(oldest.scalar_subquery()), ~held, free, outbox.sent_at.is_(None))
+            .values(claimed_by=self._name, claimed_until=now + CLAIM)
+            .returning(outbox)
+            .execution_options(synchronize_session=False)
+        )
+        async with self._db.session() as session:
+            rows = (await session.scalars(claim)).all()
+        return sorted(rows, key=lambda row: row.id)
+
+    async def _settle(self, claimed: list[int], sent: list[int]) -> None:
+        """Mark what has been sent and let go of the rest."""
+        outbox = self._outbox
+        left = [one for one in claimed if one not in sent]
+        async with self._db.session() as session:
+            for ids, values in ((sent, {"sent_at": utc_now()}), (left, {"claimed_until": None})):
+                if ids:
+                    await session.execute(
+                        update(outbox)
+                        .where(outbox.id.in_(ids), outbox.claimed_by == self._name)
+                        .values(**values)
+                        .execution_options(synchronize_session=False)
+                    )
+
+    async def _clean(self) -> None:
+        """Forget what nobody will ask about any more."""
+        now = utc_now()
+        if now - self._cleaned_at < CLEAN_EVERY:
+            return
+        self._cleaned_at = now
+        async with self._db.session() as session:
+            old = self._outbox.sent_at < now - KEEP_SENT
+            await session.execute(delete(self._outbox).where(old))
+            if self._inbox is not None:
+                seen = self._inbox.seen_at < now - KEEP_SEEN
+                await session.execute(delete(self._inbox).where(seen))

@@ -1,0 +1,67 @@
+"""The shipping service: `uvicorn services.shipping.app:app`."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from observability import get_logger
+from services.kit.app import create_app
+from services.kit.database import Database
+from services.kit.outbox import Relay
+from services.kit.problems import Problem
+from services.kit.queue import SHOP, Attachment, open_queue
+from services.kit.settings import load
+from services.shipping.model import Outbox
+from services.shipping.routes import router
+from services.shipping.settings import Settings
+from services.shipping.shipments import Shipments
+
+log = get_logger(__name__)
+
+
+def make(settings: Settings) -> FastAPI:
+    """The shipping service with these settings."""
+    db = Database(settings.database, settings.service)
+    queue = open_queue(settings.queue)
+    relay = Relay(db, queue, Outbox)
+    attachment = Attachment(queue, SHOP)
+    shipments = Shipments(db, relay, settings)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        await db.migrate()
+        attachment.start()
+        relay.start()
+        ticker = asyncio.create_task(_tick_forever(shipments, settings.tick_seconds))
+        yield
+        ticker.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await ticker
+        await relay.stop()
+        await attachment.stop()
+        await db.close()
+
+    app = create_app(
+        settings.service,
+        routers=[router],
+        settings=settings,
+        lifespan=lifespan,
+        checks={"database": db.ping, "queue": attachment.check},
+    )
+    app.state.shipments = shipments
+    return app
+
+
+async def _tick_forever(shipments: Shipments, seconds: float) -> None:
+    while True:
+        try:
+            await shipments.advance()
+        except Problem as problem:
+            log.warning("shipments_stand_still", reason=problem.detail)
+        await asyncio.sleep(seconds)
+
+
+app = make(load(Settings))
