@@ -1,6 +1,7 @@
 """What a load run saw, as data and as a table for people."""
 
 from pydantic import BaseModel
+from rich import box
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -68,7 +69,7 @@ def render(report: Report) -> RenderableType:
 def _routes(report: Report) -> Table:
     state = "done" if report.finished else "running"
     title = f"{report.host}  {report.users} users  {report.elapsed_seconds:.0f} s  {state}"
-    table = Table(title=title, title_justify="left", show_footer=True)
+    table = Table(title=title, title_justify="left", show_footer=True, box=box.SIMPLE_HEAD)
     footers = _cells(report.total)
     table.add_column("Route", footer="all", overflow="fold")
     names = ("Requests", "Failed", "per s", "p50 ms", "p95 ms", "p99 ms")
@@ -92,9 +93,10 @@ def _cells(stats: RouteStats) -> tuple[str, ...]:
 
 
 def _failures(failures: list[Failure]) -> Table:
-    table = Table(title="Failed requests", title_justify="left")
-    for name in ("Route", "Error", "Count", "Latest trace id"):
+    table = Table(title="Failed requests", title_justify="left", box=box.SIMPLE_HEAD)
+    for name in ("Route", "Error", "Count"):
         table.add_column(name, overflow="fold")
+    table.add_column("Latest trace id", no_wrap=True)
     for failure in failures:
         where = f"{failure.method} {failure.route}"
         table.add_row(where, failure.error, str(failure.count), failure.trace_id or "")

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
-from typing import Any
+from typing import Any, Self
 
 import httpx
 
@@ -104,6 +104,8 @@ class Browser:
         page = self.open("/sign-up")
         return self.send(page, "/sign-up", name="Ada Bell", email=email, password=password)
 
-    def close(self) -> None:
-        """Close the connections."""
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
         self.http.close()
