@@ -19,11 +19,17 @@ KEY = "a key for tests that is long enough to be taken"
 
 def make(service: str, state: Path, **settings: Any) -> FastAPI:
     """The app of a service, with its data below `state`."""
-    # The module makes an app for uvicorn when it is imported: that one goes to `state` as well.
-    with mock.patch.dict(os.environ, {"SHOP_DATA_DIR": str(state / "import")}):
+    environment = {
+        # The module makes an app for uvicorn when it is imported: that one goes there as well.
+        "SHOP_DATA_DIR": str(state / "import"),
+        # Nothing listens for telemetry in these tests.
+        "OTEL_TRACES_EXPORTER": "none",
+        "OTEL_LOGS_EXPORTER": "none",
+    }
+    with mock.patch.dict(os.environ, environment):
         module = importlib.import_module(f"services.{service}.app")
-    values = {"data_dir": state / "data", "token_key": KEY, **settings}
-    app: FastAPI = module.make(module.Settings(**values))
+        values = {"data_dir": state / "data", "token_key": KEY, **settings}
+        app: FastAPI = module.make(module.Settings(**values))
     return app
 
 

@@ -1,0 +1,162 @@
+"""Accounts, sign-in and passwords, on both databases."""
+
+import asyncio
+import statistics
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import text
+
+from services.kit.auth import TokenKey
+from services.kit.database import Database
+from tests.support.services import KEY, bearer, make, serving
+
+PASSWORD = "correct horse battery"
+ANN = {"email": "Ann@Example.org", "name": "Ann", "password": PASSWORD}
+
+
+@pytest.fixture
+async def account(tmp_path: Path, database_url: str) -> AsyncIterator[httpx.AsyncClient]:
+    """A running account service."""
+    async with serving(make("account", tmp_path, database_url=database_url)) as client:
+        yield client
+
+
+async def sign_in(account: httpx.AsyncClient, password: str = PASSWORD) -> httpx.Response:
+    credentials = {"email": "ann@example.org", "password": password}
+    return await account.post("/sessions", json=credentials)
+
+
+async def test_whoever_signs_up_can_sign_in_with_a_token_that_others_verify(
+    account: httpx.AsyncClient,
+) -> None:
+    """The token carries who it is; the shared key is all that is needed to check it."""
+    created = await account.post("/accounts", json=ANN)
+    assert created.status_code == 201
+    assert created.json()["email"] == "ann@example.org"
+    session = await sign_in(account)
+    assert session.status_code == 201
+    assert session.json()["account"] == created.json()
+    user = TokenKey(KEY).verify(session.json()["token"])
+    assert (user.id, user.name, user.role) == (created.json()["id"], "Ann", "customer")
+    headers = {"Authorization": f"Bearer {session.json()['token']}"}
+    assert (await account.get("/accounts/me", headers=headers)).json() == created.json()
+
+
+async def test_an_address_has_one_account_however_it_is_written(
+    account: httpx.AsyncClient,
+) -> None:
+    """Of four sign-ups at once one is accepted; the others are told 409."""
+    spellings = ("ann@example.org", "ANN@example.org", " ann@EXAMPLE.org ", "Ann@Example.Org")
+    answers = await asyncio.gather(
+        *(account.post("/accounts", json={**ANN, "email": one}) for one in spellings)
+    )
+    assert sorted(answer.status_code for answer in answers) == [201, 409, 409, 409]
+
+
+async def test_a_wrong_password_and_an_unknown_address_look_the_same(
+    account: httpx.AsyncClient,
+) -> None:
+    """The same status and words, and about the same time."""
+    await account.post("/accounts", json=ANN)
+    seconds: dict[str, list[float]] = {"ann@example.org": [], "nobody@example.org": []}
+    bodies = []
+    for _ in range(5):
+        for email, taken in seconds.items():
+            start = time.perf_counter()
+            answer = await account.post("/sessions", json={"email": email, "password": "wrong"})
+            taken.append(time.perf_counter() - start)
+            assert answer.status_code == 401
+            bodies.append({k: v for k, v in answer.json().items() if k != "trace_id"})
+    assert all(body == bodies[0] for body in bodies)
+    known, unknown = (statistics.median(taken) for taken in seconds.values())
+    assert unknown > known / 2
+
+
+async def test_a_password_is_stored_as_a_salted_argon2id_hash_only(
+    tmp_path: Path, database_url: str
+) -> None:
+    """Two accounts with one password have different hashes with the parameters of RFC 9106."""
+    async with serving(make("account", tmp_path, database_url=database_url)) as account:
+        for email in ("a@example.org", "b@example.org"):
+            await account.post("/accounts", json={**ANN, "email": email})
+    db = Database(database_url, "account")
+    async with db.read() as session:
+        hashes = list(await session.scalars(text("SELECT password_hash FROM accounts")))
+    await db.close()
+    assert len(set(hashes)) == 2
+    assert all(one.startswith("$argon2id$v=19$m=65536,t=3,p=4$") for one in hashes)
+
+
+async def test_hashing_does_not_hold_up_other_requests(account: httpx.AsyncClient) -> None:
+    """While passwords are hashed the event loop goes on."""
+    work = asyncio.gather(*(sign_in(account) for _ in range(6)))
+    longest = 0.0
+    while not work.done():
+        start = time.perf_counter()
+        assert (await account.get("/livez")).status_code == 200
+        longest = max(longest, time.perf_counter() - start)
+        await asyncio.sleep(0)
+    await work
+    assert longest < 0.2
+
+
+async def test_a_new_password_replaces_the_old_one(account: httpx.AsyncClient) -> None:
+    """It takes the present one to set it, and afterwards only the new one is accepted."""
+    await account.post("/accounts", json=ANN)
+    token = (await sign_in(account)).json()["token"]
+    account.headers["Authorization"] = f"Bearer {token}"
+    change = {"current_password": "another", "new_password": "battery staple"}
+    path = "/accounts/me/password"
+    assert (await account.put(path, json=change)).status_code == 401
+    change["current_password"] = PASSWORD
+    assert (await account.put(path, json=change)).status_code == 204
+    assert (await sign_in(account)).status_code == 401
+    assert (await sign_in(account, "battery staple")).status_code == 201
+
+
+async def test_a_token_of_an_account_that_is_gone_is_no_use(account: httpx.AsyncClient) -> None:
+    """401, not 404 or 500."""
+    assert (await account.get("/accounts/me", headers=bearer("gone"))).status_code == 401
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"email": "no-address"},
+        {"email": "a@b"},
+        {"email": "a\x00@example.org"},
+        {"name": " "},
+        {"name": "a\x00b"},
+        {"password": "k3y!"},
+        {"password": "x" * 129},
+    ],
+)
+async def test_a_bad_sign_up_is_refused_without_repeating_the_password(
+    account: httpx.AsyncClient, bad: dict[str, str]
+) -> None:
+    """422 names the field; what was typed appears nowhere."""
+    answer = await account.post("/accounts", json={**ANN, **bad})
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["loc"] == ["body", *bad]
+    assert PASSWORD not in answer.text
+    assert bad.get("password", PASSWORD) not in answer.text
+
+
+async def test_an_admin_exists_only_if_the_settings_name_one(
+    tmp_path: Path, database_url: str
+) -> None:
+    """Created at the first start, left alone at the next; the token says so."""
+    settings: dict[str, Any] = {"admin_email": "boss@example.org", "admin_password": PASSWORD}
+    for password in (PASSWORD, "changed in settings"):
+        settings["admin_password"] = password
+        app = make("account", tmp_path, database_url=database_url, **settings)
+        async with serving(app) as account:
+            credentials = {"email": "boss@example.org", "password": PASSWORD}
+            answer = await account.post("/sessions", json=credentials)
+    assert answer.status_code == 201
+    assert TokenKey(KEY).verify(answer.json()["token"]).role == "admin"
