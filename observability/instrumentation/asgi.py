@@ -141,13 +141,20 @@ class RequestTelemetry:
         self.routes = routes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle one request; websockets have a span only."""
+        """Handle one connection; websockets have a span only."""
         scope[ENTERED] = True
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        exchange = _Exchange(self, scope, send)
         token = state.enter(self.telemetry) if state.several() else None
+        try:
+            if scope["type"] == "http":
+                await self._request(scope, receive, send)
+            else:
+                await self._websocket(scope, receive, send)
+        finally:
+            if token is not None:
+                state.leave(token)
+
+    async def _request(self, scope: Scope, receive: Receive, send: Send) -> None:
+        exchange = _Exchange(self, scope, send)
         try:
             await self.app(scope, receive, exchange.send)
         except Exception as error:
@@ -158,8 +165,16 @@ class RequestTelemetry:
             raise
         finally:
             exchange.finish()
-            if token is not None:
-                state.leave(token)
+
+    async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        span = trace.get_current_span()
+        try:
+            await self.app(scope, receive, send)
+        finally:
+            try:
+                span.update_name(f"WS {route_template(self.routes, scope)}")
+            except Exception as error:
+                process.failed("http", error)
 
 
 class _Exchange:
@@ -202,11 +217,7 @@ class _Exchange:
         logs.write(
             "error", "request_failed", {**fields, "exc_info": error}, self._span.get_span_context()
         )
-        try:
-            stdlib_logs.reported.add(error)
-        except TypeError:
-            # An exception class without room for weak references is logged twice, at worst.
-            return
+        stdlib_logs.report_once(error)
 
     def gone(self) -> None:
         """Note that the request was cancelled before it was answered."""

@@ -13,7 +13,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from observability.instrumentation.health import notice, process
 from observability.instrumentation.settings import QueueSettings
@@ -27,6 +27,7 @@ FIRST_BACKOFF_SECONDS = 0.5
 MAX_BACKOFF_SECONDS = 5.0
 MAX_RETRY_AFTER_SECONDS = 60.0
 ABSENT_COLLECTOR_SECONDS = 0.75
+END_SECONDS = 1.0
 
 _own = threading.local()
 
@@ -61,6 +62,18 @@ class Reply:
     reason: str = ""
 
 
+class Sender(Protocol):
+    """Makes requests to the collector."""
+
+    def __call__(self, body: bytes) -> Reply:
+        """Send one encoded request."""
+        ...
+
+    def close(self) -> None:
+        """Give up the connection."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class _Piece:
     body: bytes
@@ -73,7 +86,7 @@ class ExportQueue(Generic[T]):
     Args:
         signal: ``traces`` or ``logs``; names the thread and the metrics.
         encode: turns a few items into bytes; bodies of several calls may be joined.
-        send: makes one request; expected not to raise.
+        send: makes one request; expected not to raise. Closed by the thread that used it.
         settings: bounds and delays.
     """
 
@@ -81,7 +94,7 @@ class ExportQueue(Generic[T]):
         self,
         signal: str,
         encode: Callable[[Sequence[T]], bytes],
-        send: Callable[[bytes], Reply],
+        send: Sender,
         settings: QueueSettings,
     ) -> None:
         self.signal = signal
@@ -178,6 +191,8 @@ class ExportQueue(Generic[T]):
         left = self.size
         if left:
             self._count_dropped("shutdown", left)
+        elif self._thread is not None:
+            self._thread.join(END_SECONDS)
         return left == 0
 
     def _start(self) -> None:
@@ -196,6 +211,7 @@ class ExportQueue(Generic[T]):
                 # Whatever went wrong, the next turn may succeed; never spin on it.
                 process.failed(f"export_{self.signal}", error)
                 time.sleep(FIRST_BACKOFF_SECONDS)
+        self._send.close()
 
     def _turn(self) -> None:
         if self.size == 0:

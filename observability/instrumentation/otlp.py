@@ -43,6 +43,12 @@ class OtlpSender:
             return Reply(Outcome.RETRY, reason=type(error).__name__)
         return self._read(response)
 
+    def close(self) -> None:
+        """Close the connection; the next request would open another."""
+        client, self._client = self._client, None
+        if client is not None:
+            client.close()
+
     def _connect(self) -> httpx.Client:
         headers = {"content-type": "application/x-protobuf", "user-agent": "belfry"}
         if self._endpoint.gzip:

@@ -3,7 +3,6 @@
 import logging
 import sys
 from typing import Any
-from weakref import WeakSet
 
 from observability.instrumentation import logs
 from observability.instrumentation.exporting import in_export_thread
@@ -17,8 +16,8 @@ UVICORN = ("uvicorn", "uvicorn.error", "uvicorn.access")
 TALKATIVE = ("httpx", "httpcore", "uvicorn.access", "apscheduler")
 
 
-# Exceptions that were logged with their trace id, not to be logged again without it.
-reported: WeakSet[BaseException] = WeakSet()
+# Set on exceptions that were logged with their trace id, not to be logged again without it.
+_REPORTED = "_belfry_reported"
 
 
 class PipelineHandler(logging.Handler):
@@ -57,13 +56,22 @@ def route() -> None:
     logging.captureWarnings(capture=True)
 
 
+def report_once(error: BaseException) -> None:
+    """Keep an exception that was logged from being logged again by the server."""
+    try:
+        setattr(error, _REPORTED, True)
+    except (AttributeError, TypeError):
+        # An exception that takes no attributes is logged twice, at worst.
+        return
+
+
 def _prints(handler: logging.Handler) -> bool:
     return type(handler) is logging.StreamHandler and handler.stream in {sys.stdout, sys.stderr}
 
 
 def _already_reported(record: logging.LogRecord) -> bool:
     error = record.exc_info[1] if record.exc_info else None
-    return error is not None and error in reported
+    return getattr(error, _REPORTED, False)
 
 
 def _event(record: logging.LogRecord) -> str:
