@@ -43,7 +43,7 @@ def load(  # noqa: PLR0913 - typer wants one parameter an option
         bool, typer.Option("--json", help="Print the summary as JSON at the end.")
     ] = False,
     allow_remote: Annotated[
-        bool, typer.Option(help="Accept a host that is not this machine.")
+        bool, typer.Option("--allow-remote", help="Accept a host that is not this machine.")
     ] = False,
 ) -> None:
     """Send browsing and buying users through the gateway; exit 1 if a request failed."""

@@ -82,7 +82,7 @@ async def _show(  # noqa: PLR0913 - who, what, and how it went
         unavailable=[*contents.unavailable, *missing(shipping=quotes)],
         lines=contents.lines,
         subtotal_cents=contents.subtotal_cents,
-        countries=sorted(COUNTRIES.items(), key=lambda item: item[1]),
+        countries=COUNTRIES.items(),
         country=country,
         quotes=quotes.value,
         form=form,

@@ -16,21 +16,39 @@ NOTICES = {
     "cancelled": "The order is being cancelled.",
 }
 
+# In the order of their names. Not all are served: which, shipping says.
 COUNTRIES = {
+    "AQ": "Antarctica",
+    "AU": "Australia",
     "AT": "Austria",
     "BE": "Belgium",
+    "BR": "Brazil",
+    "CA": "Canada",
+    "CZ": "Czechia",
     "DK": "Denmark",
     "FI": "Finland",
     "FR": "France",
     "DE": "Germany",
+    "IS": "Iceland",
+    "IN": "India",
     "IE": "Ireland",
     "IT": "Italy",
+    "JP": "Japan",
     "LU": "Luxembourg",
+    "MX": "Mexico",
     "NL": "Netherlands",
+    "NZ": "New Zealand",
+    "NO": "Norway",
     "PL": "Poland",
     "PT": "Portugal",
+    "SG": "Singapore",
+    "ZA": "South Africa",
+    "KR": "South Korea",
     "ES": "Spain",
     "SE": "Sweden",
+    "CH": "Switzerland",
+    "GB": "United Kingdom",
+    "US": "United States",
 }
 
 _WRONG = frozenset({"failed", "declined", "cancelled", "rejected", "expired", "compensated"})

@@ -1,11 +1,13 @@
 """Request ids and trace ids: on every answer, in the page's footer, in the log."""
 
 import json
+from typing import Any
 
 import httpx
 
 from tests.support.pages import Browser
 from tests.support.shop import RunningShop
+from tests.support.stack import eventually
 
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
@@ -39,8 +41,12 @@ def test_a_callers_request_id_and_trace_are_taken_up(shop: RunningShop) -> None:
 def test_the_log_lines_of_a_request_carry_its_id(shop: RunningShop) -> None:
     headers = {"X-Request-ID": "look-me-up"}
     httpx.get(shop.url("gateway") + "/products/no-such-thing", headers=headers)
-    lines = [json.loads(line) for line in shop.log("gateway").splitlines() if "look-me" in line]
-    finished = [line for line in lines if line["event"] == "request_finished"]
+
+    def finished_lines() -> list[dict[str, Any]]:
+        lines = [line for line in shop.log("gateway").splitlines() if "look-me-up" in line]
+        return [line for line in map(json.loads, lines) if line["event"] == "request_finished"]
+
+    finished = eventually(finished_lines, within=5, what="the request's line in the log")
     assert len(finished) == 1
     assert finished[0]["request_id"] == "look-me-up"
     assert finished[0]["http_route"] == "/products/{product_id}"

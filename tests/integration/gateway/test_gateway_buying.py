@@ -1,0 +1,118 @@
+"""Buying in the storefront's pages: cart, check-out, the order until its parcel has arrived."""
+
+import time
+
+import pytest
+
+from tests.support.pages import Browser, Page
+
+ADDRESS = {
+    "name": "Ada Bell",
+    "street": "Keizersgracht 1",
+    "postal_code": "1015 CJ",
+    "city": "Amsterdam",
+}
+GOOD_CARD, BAD_CARD = "4242 4242 4242 4242", "4000 0000 0000 0002"
+
+
+@pytest.fixture
+def checkout(browser: Browser, request: pytest.FixtureRequest) -> Page:
+    """The check-out page of someone who wants two teapots."""
+    browser.sign_up(f"{abs(hash(request.node.name))}@example.com")
+    browser.send(browser.open("/products/tea-pot"), "/cart/items", quantity="2")
+    return browser.open("/checkout")
+
+
+def place(browser: Browser, page: Page, **values: str) -> Page:
+    return browser.send(page, "/checkout", **(ADDRESS | {"card_number": GOOD_CARD} | values))
+
+
+def refreshes(page: Page) -> bool:
+    return any(meta.get("http-equiv") == "refresh" for meta in page.metas)
+
+
+def test_the_cart_can_be_filled_changed_and_emptied(browser: Browser) -> None:
+    browser.sign_up("cart@example.com")
+    browser.send(browser.open("/products/tea-pot"), "/cart/items", quantity="2")
+    page = browser.send(browser.open("/products/tea-pot"), "/cart/items", quantity="1")
+    assert "It is in your cart" in page.text
+    assert "€115.50" in page.text
+    page = browser.send(page, "/cart/items/tea-pot", quantity="2")
+    assert "Cart (2)" in page.text
+    assert "Subtotal €77.00" in page.text
+    page = browser.send(page, "/cart/items/tea-pot/remove")
+    assert "nothing in it" in page.text
+
+
+@pytest.mark.parametrize("quantity", ["0", "-1", "100", "many", ""])
+def test_a_senseless_quantity_is_refused(browser: Browser, quantity: str) -> None:
+    browser.sign_up(f"senseless{quantity}@example.com")
+    page = browser.open("/products/tea-pot")
+    page = browser.send(page, "/cart/items", quantity=quantity)
+    assert page.status == 422
+    assert "The quantity must be 1 to 99" in page.text
+
+
+def test_buying_leads_to_an_order_that_is_followed_until_it_has_arrived(
+    browser: Browser, checkout: Page
+) -> None:
+    assert "2 \u00d7 Stoneware teapot" in checkout.text
+    page = place(browser, checkout, shipping_method="express")
+    assert page.status == 200
+    assert "Your order is placed" in page.text
+    assert refreshes(page)
+    address = page.path.partition("?")[0]
+    assert not refreshes(browser.open(f"{address}?refresh=off"))
+    deadline = time.monotonic() + 60
+    while refreshes(page):
+        assert time.monotonic() < deadline, page.text
+        time.sleep(0.3)
+        page = browser.open(address)
+    for part in ("Shipped", "Delivered", "Tracking number", "Total €86.95", "Netherlands"):
+        assert part in page.text
+    orders = browser.open("/orders")
+    assert address in orders.links
+    assert "Cart (0)" in orders.text
+
+
+def test_sending_the_form_twice_places_one_order(browser: Browser, checkout: Page) -> None:
+    first = place(browser, checkout)
+    second = place(browser, checkout)
+    assert first.path == second.path
+    orders = [link for link in browser.open("/orders").links if link.startswith("/orders/")]
+    assert len(orders) == 1
+
+
+def test_a_declined_card_is_told_and_another_card_can_be_tried(
+    browser: Browser, checkout: Page
+) -> None:
+    page = place(browser, checkout, card_number=BAD_CARD)
+    assert page.status == 402
+    assert "decline" in page.text.lower()
+    fields = page.form("/checkout").fields
+    assert fields["street"] == ADDRESS["street"]
+    assert fields["card_number"] == ""
+    assert BAD_CARD not in page.response.text
+    assert "Your order is placed" in place(browser, page).text
+
+
+def test_mistakes_in_the_address_are_told_at_their_fields(browser: Browser, checkout: Page) -> None:
+    page = place(browser, checkout, city=" ", card_number="not a number")
+    assert page.status == 422
+    assert "Please fill this in" in page.text
+    assert "This does not look right" in page.text
+
+
+def test_a_country_that_is_not_served_is_told_before_anything_is_filled_in(
+    browser: Browser, checkout: Page
+) -> None:
+    page = browser.open("/checkout?country=IS")
+    assert "IS" in page.text
+    assert not [form for form in page.forms if form.action == "/checkout" and form.method == "post"]
+
+
+def test_an_order_is_seen_by_its_owner_only(browser: Browser, checkout: Page) -> None:
+    address = place(browser, checkout).path.partition("?")[0]
+    with Browser(str(browser.http.base_url)) as other:
+        other.sign_up("nosy@example.com")
+        assert other.open(address).status == 404
