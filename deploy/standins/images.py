@@ -190,11 +190,10 @@ def make(references: list[str]) -> None:
 
 
 def remove() -> None:
-    """Remove every stand-in."""
-    form = "{{.Repository}}:{{.Tag}}"
-    names = _must("docker", "images", f"--filter=label={LABEL}", f"--format={form}").split()
-    if names:
-        _must("docker", "rmi", *names)
+    """Remove every stand-in, and what was built on one: it inherits the label."""
+    listed = _must("docker", "images", "--quiet", f"--filter=label={LABEL}").split()
+    if listed:
+        _must("docker", "rmi", "--force", *sorted(set(listed)))
 
 
 def main(arguments: list[str]) -> None:
