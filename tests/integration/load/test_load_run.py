@@ -10,14 +10,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.shop import ROOT, SERVICES, RunningShop, running_shop
+from tests.support.shop import ROOT, RunningShop, running_shop
 
 COMMAND = [sys.executable, "-m", "observability.cli", "load"]
 
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningShop]:
-    with running_shop(tmp_path_factory.mktemp("shop"), SERVICES) as running:
+    with running_shop(tmp_path_factory.mktemp("shop")) as running:
         yield running
 
 
