@@ -15,6 +15,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from observability.instrumentation.audit import audit
     from observability.instrumentation.cache import cache_request
     from observability.instrumentation.database import instrument_engine
     from observability.instrumentation.http_client import instrument_client
@@ -45,6 +46,7 @@ __all__ = [
     "Histogram",
     "QueueStats",
     "Telemetry",
+    "audit",
     "cache_request",
     "capture_context",
     "continued",
@@ -64,6 +66,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "audit": ("audit",),
     "cache": ("cache_request",),
     "database": ("instrument_engine",),
     "http_client": ("instrument_client",),

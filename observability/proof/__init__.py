@@ -1,0 +1,1 @@
+"""Proof: what is claimed is measured and checked on running processes."""
