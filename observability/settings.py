@@ -148,6 +148,11 @@ class Settings(BaseSettings):
         return self.state_dir / "secrets"
 
     @property
+    def audit_dir(self) -> Path:
+        """Folder of the services' audit journals."""
+        return self.state_dir / "audit"
+
+    @property
     def flags_file(self) -> Path:
         """Fault flags that are live now."""
         return self.state_dir / "flags.json"
