@@ -20,6 +20,7 @@ def _variables(site: Site) -> dict[str, str]:
         "JAEGER_OTLP_HTTP_PORT": str(site.port("jaeger_otlp_http")),
         "JAEGER_HEALTH_PORT": str(site.port("jaeger_health")),
         "JAEGER_METRICS_PORT": str(site.port("jaeger_metrics")),
+        "JAEGER_DATA": str(site.data("jaeger")),
         "PROMETHEUS_URL": site.url("prometheus"),
     }
 
