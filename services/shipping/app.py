@@ -40,8 +40,9 @@ def make(settings: Settings) -> FastAPI:
         ticker.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await ticker
-        await relay.stop()
         await attachment.stop()
+        await relay.stop()
+        await queue.close()
         await db.close()
 
     app = create_app(

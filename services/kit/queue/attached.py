@@ -16,6 +16,8 @@ STATS_SECONDS = 2.0
 """How old the figures on `/metrics` may be: reading them costs a query, a scrape must not."""
 STALL_SECONDS = 0.2
 """How soon a stall is noticed."""
+STOP_SECONDS = 6.0
+"""How long messages at hand get to be finished at a stop: less than a supervisor waits."""
 
 log = get_logger(__name__)
 
@@ -73,15 +75,14 @@ class Attachment:
         """The latest figures of all queues, for `/metrics`."""
         return [QueueStats(s.queue, s.depth, s.oldest_age_seconds) for s in self._stats]
 
-    async def stop(self, grace_seconds: float = 10.0) -> None:
-        """Take no new work, finish what is begun and close the queue."""
+    async def stop(self, grace_seconds: float = STOP_SECONDS) -> None:
+        """Take no new work and finish what is begun; the queue stays open."""
         for task in self._tasks:
             task.cancel()
         for task in self._tasks:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
         await asyncio.gather(*(one.stop(grace_seconds) for one in self._subscriptions.values()))
-        await self._queue.close()
 
     async def _run(self) -> None:
         await self._attach()

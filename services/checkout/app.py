@@ -1,0 +1,83 @@
+"""The checkout service: `uvicorn services.checkout.app:app`."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from services.checkout.basket import Baskets
+from services.checkout.checkout import Checkout
+from services.checkout.events import QUEUE, ShipmentEvents
+from services.checkout.model import Inbox, Outbox
+from services.checkout.orders import Orders
+from services.checkout.payment import Payments
+from services.checkout.progress import Progress
+from services.checkout.recovery import Recovery
+from services.checkout.routes import Parts, router
+from services.checkout.saga import Saga
+from services.checkout.settings import Settings
+from services.checkout.upstream import Upstream
+from services.kit.app import create_app
+from services.kit.client import ServiceClient
+from services.kit.database import Database
+from services.kit.outbox import Relay
+from services.kit.queue import SHOP, Attachment, Consumer, open_queue
+from services.kit.settings import load
+
+
+def make(settings: Settings) -> FastAPI:
+    """The checkout service with these settings."""
+    db = Database(settings.database, settings.service)
+    queue = open_queue(settings.queue)
+    relay = Relay(db, queue, Outbox, Inbox)
+    catalog, cart, shipping = (
+        ServiceClient(name, url, settings.request_timeout)
+        for name, url in (
+            ("catalog", settings.catalog_url),
+            ("cart", settings.cart_url),
+            ("shipping", settings.shipping_url),
+        )
+    )
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        await db.migrate()
+        payments = Payments(db, lambda: app.state.faults.happens("payment_decline_rate"))
+        upstream = Upstream(catalog, cart, shipping, settings.reservation_ttl_seconds)
+        orders, progress = Orders(db, settings.lease_seconds), Progress(db, settings.lease_seconds)
+        saga = Saga(progress, payments, upstream, relay, app.state.token_key)
+        baskets = Baskets(cart, catalog, shipping)
+        checkout = Checkout(orders, progress, baskets, saga, settings.answer_seconds)
+        app.state.parts = Parts(orders, checkout)
+        consumer = Consumer(QUEUE, ShipmentEvents(db, saga).handle, settings.prefetch)
+        attachment = app.state.attachment = Attachment(queue, SHOP, [consumer])
+        attachment.start()
+        relay.start()
+        recovery = asyncio.create_task(Recovery(progress, saga, settings.recovery_seconds).run())
+        yield
+        recovery.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await recovery
+        await attachment.stop()
+        await relay.stop()
+        await queue.close()
+        await asyncio.gather(*(client.aclose() for client in (catalog, cart, shipping)))
+        await db.close()
+
+    async def check_queue() -> None:
+        attachment: Attachment = app.state.attachment
+        await attachment.check()
+
+    app = create_app(
+        settings.service,
+        routers=[router],
+        settings=settings,
+        lifespan=lifespan,
+        checks={"database": db.ping, "queue": check_queue},
+    )
+    return app
+
+
+app = make(load(Settings))

@@ -1,0 +1,108 @@
+"""The checkout service's HTTP API."""
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Header, Path, Request
+from pydantic import BaseModel, Field, SecretStr, StringConstraints, field_validator
+
+from services.checkout.checkout import Checkout, fingerprint, no_such
+from services.checkout.orders import Orders
+from services.checkout.orders import Request as Placing
+from services.checkout.payment import digits, tokenize
+from services.checkout.views import OrderOut, OrdersOut, order_out
+from services.kit.auth import CurrentUser
+
+router = APIRouter()
+
+OrderId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+Key = Annotated[str, Header(alias="Idempotency-Key", pattern=r"^[A-Za-z0-9._:-]{1,128}$")]
+Text = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00]*$")]
+CARD_DIGITS = range(12, 20)
+
+
+class Parts:
+    """What the routes work with, on `app.state.parts`."""
+
+    def __init__(self, orders: Orders, checkout: Checkout) -> None:
+        self.orders = orders
+        self.checkout = checkout
+
+
+def _parts(request: Request) -> Parts:
+    parts: Parts = request.app.state.parts
+    return parts
+
+
+Use = Annotated[Parts, Depends(_parts)]
+
+
+class Address(BaseModel):
+    """Where an order goes."""
+
+    name: Text
+    street: Text
+    city: Text
+    postal_code: Text
+    country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
+
+
+class PaymentIn(BaseModel):
+    """How an order is paid. The number is neither stored nor shown anywhere."""
+
+    card_number: SecretStr
+
+    @field_validator("card_number")
+    @classmethod
+    def _is_a_card(cls, number: SecretStr) -> SecretStr:
+        text = number.get_secret_value()
+        if len(digits(text)) not in CARD_DIGITS or not set(text) <= set("0123456789 -"):
+            raise ValueError("not a card number")
+        return number
+
+
+class NewOrder(BaseModel):
+    """An order of what is in the cart."""
+
+    address: Address
+    shipping_method: Literal["standard", "express"]
+    payment: PaymentIn
+    expected_total_cents: int | None = Field(default=None, ge=0, le=10**15)
+    """If given, another total at the time of ordering is refused with 409."""
+
+
+@router.post("/orders", status_code=201, response_model=OrderOut)
+async def place(new: NewOrder, user: CurrentUser, parts: Use, key: Key) -> dict[str, Any]:
+    """Order what is in the cart; repeated under the same key it gives the same answer."""
+    card = new.payment.card_number.get_secret_value()
+    asked = {**new.model_dump(exclude={"payment"}), "card": digits(card)[-4:]}
+    placing = Placing(
+        key=key,
+        fingerprint=fingerprint(asked),
+        address=new.address.model_dump(),
+        shipping_method=new.shipping_method,
+        payment_token=tokenize(card),
+    )
+    return await parts.checkout.place(user, placing, new.expected_total_cents)
+
+
+@router.get("/orders")
+async def list_orders(user: CurrentUser, parts: Use) -> OrdersOut:
+    """The latest orders, latest first."""
+    found = await parts.orders.of(user.id)
+    return OrdersOut(items=[order_out(order, steps) for order, steps in found])
+
+
+@router.get("/orders/{order_id}")
+async def show(order_id: OrderId, user: CurrentUser, parts: Use) -> OrderOut:
+    """One order, with every step of its way."""
+    found = await parts.orders.with_steps(order_id)
+    if found is None or found[0].account_id != user.id:
+        raise no_such(order_id)
+    return order_out(*found)
+
+
+@router.post("/orders/{order_id}/cancel")
+async def cancel(order_id: OrderId, user: CurrentUser, parts: Use) -> OrderOut:
+    """Cancel an order that is not shipped yet; the money goes back."""
+    await parts.checkout.cancel(user, order_id)
+    return await show(order_id, user, parts)
