@@ -150,6 +150,8 @@ class NewOrder(BaseModel):
     address: Address
     shipping_method: Literal["standard", "express"]
     payment: Payment
+    expected_total_cents: int | None = Field(default=None, ge=0, le=10**15)
+    """If given, another total at the time of ordering is refused with 409."""
 
 
 class OrderLine(Answer):

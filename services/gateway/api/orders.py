@@ -35,7 +35,10 @@ async def place(
         detail = "Send an Idempotency-Key: a new one for each order, the same for each try."
         raise Problem(400, "Idempotency-Key missing", detail)
     response = await shop.checkout.post(
-        "/orders", json=order.model_dump(), token=user.token, idempotency_key=idempotency_key
+        "/orders",
+        json=order.model_dump(exclude_none=True),
+        token=user.token,
+        idempotency_key=idempotency_key,
     )
     return passed_on(response)
 

@@ -47,7 +47,10 @@ async def place_order(request: Request, user: SignedIn, shop: TheShop, fields: O
         return await _show(request, shop, user, form, key=key, status=422)
     try:
         response = await shop.checkout.post(
-            "/orders", json=order.model_dump(), token=user.token, idempotency_key=key
+            "/orders",
+            json=order.model_dump(exclude_none=True),
+            token=user.token,
+            idempotency_key=key,
         )
     except Problem as problem:
         # After a refusal the next try is another order. If it is unknown what happened (5xx),
@@ -65,6 +68,8 @@ def _order_values(fields: dict[str, object]) -> dict[str, object]:
         "address": {**address, "country": fields.get("country")},
         "shipping_method": fields.get("shipping_method"),
         "payment": {"card_number": str(fields.get("card_number", "")).strip()},
+        # What was shown: if a price has changed since, the order is refused and shown anew.
+        "expected_total_cents": fields.get(f"total_{fields.get('shipping_method')}"),
     }
 
 

@@ -51,8 +51,8 @@ COUNTRIES = {
     "US": "United States",
 }
 
-_WRONG = frozenset({"failed", "declined", "cancelled", "rejected", "expired", "compensated"})
-_DONE = frozenset({"done", "ok", "succeeded", "completed", "refunded", "released"})
+_WRONG = frozenset({"failed", "declined", "cancelled", "refused", "expired", "compensated"})
+_DONE = frozenset({"done", "ok", "succeeded", "completed", "refunded", "released", "not_needed"})
 
 
 def euros(cents: int) -> str:
