@@ -16,6 +16,6 @@ def test_a_killed_process_is_repaired_and_noticed(stack: Stack, name: str) -> No
 
     def repaired() -> bool:
         now = next(one for one in stack.status() if one["name"] == name)
-        return now["state"] == "ready" and now["restarts"] > before["restarts"]
+        return bool(now["state"] == "ready" and now["restarts"] > before["restarts"])
 
     eventually(repaired, within=10, what=f"{name} ready again")

@@ -39,7 +39,7 @@ class Shopper:
     def product(self) -> str:
         """Id of a product that is in stock."""
         items = self.http.get("/api/products").raise_for_status().json()["items"]
-        return next(item["id"] for item in items if item["stock"] > 0)
+        return str(next(item["id"] for item in items if item["stock"] > 0))
 
     def try_to_buy(self, *, card: str = "4242424242424242") -> httpx.Response:
         """Put one product in the cart and place the order; the answer may be a refusal."""
