@@ -1,0 +1,349 @@
+"""Buying, with the real services around checkout: what becomes of an order, whatever happens."""
+
+import json
+import sqlite3
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
+
+import httpx
+import pytest
+
+from tests.support.customer import (
+    DECLINED_CARD,
+    Customer,
+    products,
+    set_stock,
+    steps,
+    stock,
+)
+from tests.support.embedded_queue import publish_again
+from tests.support.shop import RunningShop, running_shop
+
+Arrive = Callable[[], Customer]
+SERVICES = ["catalog", "cart", "shipping", "checkout", "worker"]
+QUICK = {
+    "SHOP_PICKUP_SECONDS": "0.5",
+    "SHOP_TRANSIT_SECONDS": "0.5",
+    "SHOP_TICK_SECONDS": "0.1",
+    "SHOP_CHECKOUT_LEASE_SECONDS": "2",
+    "SHOP_CHECKOUT_RECOVERY_SECONDS": "0.3",
+}
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningShop]:
+    """The services that an order passes through."""
+    with running_shop(tmp_path_factory.mktemp("shop"), SERVICES, QUICK) as shop:
+        yield shop
+
+
+@pytest.fixture(scope="module")
+def goods(shop: RunningShop) -> list[str]:
+    """Products to buy; each test takes its own, so that it can count them."""
+    return products(shop, 30)
+
+
+@pytest.fixture
+def product(goods: list[str]) -> str:
+    """A product that no other test buys."""
+    return goods.pop()
+
+
+@pytest.fixture
+def arrive(shop: RunningShop) -> Iterator[Arrive]:
+    """Somebody new, however often called."""
+    with ExitStack() as stack:
+        yield lambda: stack.enter_context(closing(Customer(shop)))
+
+
+@pytest.fixture
+def customer(arrive: Arrive, product: str) -> Customer:
+    """Somebody with two of the product in the cart."""
+    customer = arrive()
+    customer.put(product, 2)
+    return customer
+
+
+def rows(shop: RunningShop, service: str, query: str, *values: str) -> list[tuple[object, ...]]:
+    """What a service has stored."""
+    path = shop.state / "data" / f"{service}.db"
+    with closing(sqlite3.connect(path, timeout=10)) as connection:
+        return [tuple(row) for row in connection.execute(query, values)]
+
+
+def test_order_is_paid_and_shipped(shop: RunningShop, customer: Customer, product: str) -> None:
+    """Bought, paid, shipped: stock taken, cart emptied, one parcel, the customer told."""
+    before = stock(shop, product)
+    response = customer.order()
+    assert response.status_code == 201, response.text
+    placed = response.json()
+    assert placed["status"] == "paid"
+    assert placed["total_cents"] == placed["subtotal_cents"] + placed["shipping_cents"]
+    assert [(line["product_id"], line["quantity"]) for line in placed["lines"]] == [(product, 2)]
+    assert customer.cart() == []
+    assert stock(shop, product) == before - 2
+
+    order = customer.until(placed["id"], {"shipped"})
+    assert steps(order)[:6] == [
+        ("place", "done"),
+        ("reserve_stock", "done"),
+        ("charge", "done"),
+        ("commit_stock", "done"),
+        ("clear_cart", "done"),
+        ("parcel_handed_over", "done"),
+    ]
+    kinds = {"order.placed", "order.paid", "shipment.created"}
+    deadline = time.monotonic() + 10
+    while not kinds <= {kind for (kind,) in mails(shop, placed["id"])}:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def mails(shop: RunningShop, order_id: str) -> list[tuple[object, ...]]:
+    """The kinds of mail sent about an order."""
+    return rows(shop, "worker", "SELECT kind FROM mails WHERE order_id = ?", order_id)
+
+
+def test_declined_card_cancels_the_order(
+    shop: RunningShop, customer: Customer, product: str
+) -> None:
+    """402, nothing taken, the stock back, the cart kept, and every step to be seen."""
+    before = stock(shop, product)
+    response = customer.order(card=DECLINED_CARD)
+    assert response.status_code == 402
+    assert response.json()["title"] == "Payment declined"
+    order = customer.show(response.json()["order_id"])
+    assert order["status"] == "cancelled"
+    assert steps(order) == [
+        ("place", "done"),
+        ("reserve_stock", "done"),
+        ("charge", "declined"),
+        ("refund", "not_needed"),
+        ("release_stock", "released"),
+        ("cancel", "done"),
+    ]
+    assert stock(shop, product) == before
+    assert len(customer.cart()) == 1
+
+
+def test_parcel_that_cannot_be_delivered_is_refunded(
+    shop: RunningShop, customer: Customer, product: str
+) -> None:
+    """The carrier refuses Antarctica after payment: money and stock go back."""
+    before = stock(shop, product)
+    response = customer.order(country="AQ")
+    assert response.status_code == 201
+    order = customer.until(response.json()["id"], {"cancelled"})
+    assert steps(order)[-4:] == [
+        ("ship", "failed"),
+        ("refund", "refunded"),
+        ("release_stock", "released"),
+        ("cancel", "done"),
+    ]
+    assert stock(shop, product) == before
+    query = "SELECT status FROM payments WHERE order_id = ?"
+    assert rows(shop, "checkout", query, order["id"]) == [("refunded",)]
+
+
+def test_country_without_shipping_is_refused_before_anything_happens(customer: Customer) -> None:
+    """422 for Atlantis, and no order."""
+    assert customer.order(country="XA").status_code == 422
+    assert customer.orders() == []
+
+
+def test_empty_cart_cannot_be_ordered(arrive: Arrive) -> None:
+    """409 and no order."""
+    customer = arrive()
+    assert customer.order().status_code == 409
+    assert customer.orders() == []
+
+
+def test_more_than_there_is_cannot_be_ordered(
+    shop: RunningShop, customer: Customer, product: str
+) -> None:
+    """409 names the product that is out of stock, and leaves what there is."""
+    set_stock(shop, product, 1)
+    response = customer.order()
+    assert response.status_code == 409
+    assert response.json()["product_id"] == product
+    assert stock(shop, product) == 1
+
+
+def test_changed_price_is_refused_to_who_asks_for_it(customer: Customer) -> None:
+    """With expected_total_cents another total is a conflict; the right one is not."""
+    refused = customer.order(expected_total_cents=1)
+    assert refused.status_code == 409
+    assert refused.json()["title"] == "Price changed"
+    total = refused.json()["total_cents"]
+    assert customer.order(expected_total_cents=total).status_code == 201
+
+
+def test_repeated_request_gets_the_same_answer(
+    shop: RunningShop, customer: Customer, product: str
+) -> None:
+    """Same key, same body: one order, however often and however concurrently asked."""
+    before, key = stock(shop, product), uuid.uuid4().hex
+    with ThreadPoolExecutor(5) as pool:
+        answers = [f.result() for f in [pool.submit(customer.order, key=key) for _ in range(5)]]
+    assert {answer.status_code for answer in answers} == {201}
+    assert len({answer.text for answer in answers}) == 1
+    assert len(customer.orders()) == 1
+    customer.until(answers[0].json()["id"], {"shipped"})
+    assert customer.order(key=key).text == answers[0].text
+    assert stock(shop, product) == before - 2
+
+
+def test_declined_request_stays_declined(customer: Customer) -> None:
+    """The refusal is remembered too."""
+    key = uuid.uuid4().hex
+    first, second = (customer.order(card=DECLINED_CARD, key=key) for _ in range(2))
+    assert (first.status_code, second.status_code) == (402, 402)
+    assert first.json()["order_id"] == second.json()["order_id"]
+
+
+def test_key_of_another_request_is_refused(customer: Customer) -> None:
+    """Same key, other body: 422; another customer's key is no matter."""
+    key = uuid.uuid4().hex
+    assert customer.order(key=key).status_code == 201
+    assert customer.order(key=key, country="DE").status_code == 422
+    assert customer.order(key=key, card="4111 1111 1111 1111").status_code == 422
+
+
+def test_order_of_another_is_not_to_be_seen(
+    shop: RunningShop, customer: Customer, arrive: Arrive
+) -> None:
+    """404 for showing and cancelling it."""
+    order_id = customer.order().json()["id"]
+    stranger = arrive()
+    url = f"{shop.url('checkout')}/orders/{order_id}"
+    assert stranger.http.get(url).status_code == 404
+    assert stranger.cancel(order_id).status_code == 404
+
+
+def test_shipped_order_cannot_be_cancelled(customer: Customer) -> None:
+    """409, and it stays shipped."""
+    order_id = customer.order().json()["id"]
+    customer.until(order_id, {"shipped"})
+    assert customer.cancel(order_id).status_code == 409
+    assert customer.show(order_id)["status"] == "shipped"
+
+
+def test_paid_order_is_cancelled_before_its_parcel_is_made(
+    shop: RunningShop, customer: Customer, product: str
+) -> None:
+    """While no worker runs the order waits: cancelled, refunded, and never shipped after all."""
+    before = stock(shop, product)
+    shop.stop("worker")
+    try:
+        order_id = customer.order().json()["id"]
+        for _ in range(2):
+            response = customer.cancel(order_id)
+            assert response.status_code == 200
+            assert response.json()["status"] == "cancelled"
+    finally:
+        shop.start("worker")
+    time.sleep(1)
+    order = customer.show(order_id)
+    assert order["status"] == "cancelled"
+    assert ("call_off_shipment", "done") in steps(order)
+    assert ("refund", "refunded") in steps(order)
+    assert stock(shop, product) == before
+    assert rows(shop, "shipping", "SELECT status FROM shipments WHERE order_id = ?", order_id) == [
+        ("cancelled",)
+    ]
+
+
+def test_card_number_is_kept_nowhere(shop: RunningShop, customer: Customer) -> None:
+    """Neither in a file of any service nor in a log."""
+    number = "4929 1234 5678 9015"
+    customer.until(customer.order(card=number).json()["id"], {"shipped"})
+    wanted = {number.encode(), number.replace(" ", "").encode()}
+    for path in shop.state.rglob("*"):
+        if path.is_file():
+            content = path.read_bytes()
+            assert not any(text in content for text in wanted), path
+
+
+def test_duplicated_messages_have_one_effect(
+    shop: RunningShop, customer: Customer, product: str
+) -> None:
+    """Every message of an order delivered three times: one parcel, one mail each, same stock."""
+    shop.stop("worker")
+    before = stock(shop, product)
+    order_id = customer.order().json()["id"]
+    for queue in ("shipping", "notification", "analytics"):
+        publish_again(shop.state, queue, times=2)
+    shop.start("worker")
+    customer.until(order_id, {"shipped"})
+    publish_again(shop.state, "orders", times=2)
+    time.sleep(2)
+    assert len(rows(shop, "shipping", "SELECT 1 FROM shipments WHERE order_id = ?", order_id)) == 1
+    sent = mails(shop, order_id)
+    assert len(sent) == len(set(sent))
+    assert steps(customer.show(order_id)).count(("parcel_handed_over", "done")) == 1
+    assert stock(shop, product) == before - 2
+
+
+def test_kills_leave_every_order_at_its_end(
+    shop: RunningShop, goods: list[str], arrive: Arrive
+) -> None:
+    """kill -9 of checkout and worker while orders are placed: each ends once, the stock adds up.
+
+    Customers do what the gateway does: ask again under the same key until there is an answer.
+    """
+    wanted = [goods.pop() for _ in range(3)]
+    before = {product: stock(shop, product) for product in wanted}
+    customers = [arrive() for _ in range(15)]
+    plan = []
+    for number, customer in enumerate(customers):
+        customer.put(wanted[number % 3], 1)
+        country = "AQ" if number % 5 == 4 else "NL"
+        card = DECLINED_CARD if number % 7 == 6 else "4242424242424242"
+        plan.append((customer, country, card))
+
+    def buy(customer: Customer, country: str, card: str) -> str:
+        key = uuid.uuid4().hex
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            try:
+                response = customer.order(key=key, country=country, card=card)
+            except httpx.TransportError:
+                time.sleep(0.2)
+                continue
+            if response.status_code < 500:
+                body = response.json()
+                return str(body["id"] if response.status_code == 201 else body["order_id"])
+            time.sleep(0.2)
+        raise AssertionError("no answer within a minute")
+
+    with ThreadPoolExecutor(4) as pool:
+        placed = [pool.submit(buy, *one) for one in plan]
+        for victim in ("checkout", "worker", "checkout"):
+            time.sleep(0.4)
+            shop.kill(victim)
+            shop.start(victim)
+        ids = [future.result() for future in placed]
+
+    assert len(set(ids)) == len(ids)
+    sold: dict[str, int] = dict.fromkeys(wanted, 0)
+    for (customer, country, card), order_id in zip(plan, ids, strict=True):
+        order = customer.until(order_id, {"shipped", "cancelled"}, within=40)
+        good = country == "NL" and card != DECLINED_CARD
+        assert order["status"] == ("shipped" if good else "cancelled"), steps(order)
+        assert len(customer.orders()) == 1
+        payment = rows(shop, "checkout", "SELECT status FROM payments WHERE order_id = ?", order_id)
+        refused = "declined" if card == DECLINED_CARD else "refunded"
+        assert payment == [("charged" if good else refused,)]
+        sold[order["lines"][0]["product_id"]] += good
+    assert {p: before[p] - stock(shop, p) for p in wanted} == sold
+
+
+def test_saga_of_an_order_tells_the_time(customer: Customer) -> None:
+    """Every step has a moment, in order."""
+    order = customer.order().json()
+    moments = [step["at"] for step in order["saga"]]
+    assert moments == sorted(moments)
+    assert json.dumps(order)
