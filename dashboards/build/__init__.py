@@ -1,0 +1,1 @@
+"""A small typed way to write dashboards: queries, panels, variables, one look."""

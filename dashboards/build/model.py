@@ -1,0 +1,96 @@
+"""A panel, and what one says about it, apart from its kind."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from dashboards.build.queries import Json, Query
+from dashboards.build.style import COUNT, Steps, neutral
+
+Size = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One panel, not yet placed.
+
+    Attributes:
+        normal: What one sees when all is well.
+        act: What to do when one sees something else.
+        quiet: Why it shows nothing when all is well; None when it must always have data.
+        size: Width of the 24 columns, and height in Grafana's units of 30 pixels.
+    """
+
+    kind: str
+    title: str
+    queries: tuple[Query, ...]
+    normal: str
+    act: str
+    size: Size
+    defaults: Json
+    options: Json
+    overrides: tuple[Json, ...] = ()
+    transformations: tuple[Json, ...] = ()
+    quiet: str | None = None
+
+    @property
+    def description(self) -> str:
+        """What is normal and what to do, for the panel's (i)."""
+        empty = f"\n\n**Empty when all is well:** {self.quiet}" if self.quiet else ""
+        return f"**Normal:** {self.normal}\n\n**If not:** {self.act}{empty}"
+
+    def to_json(self, number: int, x: int, y: int) -> Json:
+        """The panel as Grafana stores it, at a place."""
+        letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+        defaults = self.defaults | ({"noValue": "none"} if self.quiet else {})
+        panel: Json = {
+            "id": number,
+            "type": self.kind,
+            "title": self.title,
+            "description": self.description,
+            "gridPos": {"x": x, "y": y, "w": self.size[0], "h": self.size[1]},
+            "fieldConfig": {"defaults": defaults, "overrides": list(self.overrides)},
+            "options": self.options,
+            "transformations": list(self.transformations),
+            "targets": [
+                query.target(letter) for query, letter in zip(self.queries, letters, strict=False)
+            ],
+        }
+        if self.queries:
+            panel["datasource"] = self.queries[0].datasource
+        return panel
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What the reader of a panel should know: see `Panel`."""
+
+    normal: str
+    act: str
+    quiet: str | None = None
+
+
+@dataclass(frozen=True)
+class Look:
+    """Unit, limits and links of a panel's values."""
+
+    unit: str = COUNT
+    steps: Steps = field(default_factory=neutral)
+    decimals: int | None = None
+    minimum: float | None = 0
+    maximum: float | None = None
+    links: Sequence[Json] = ()
+    mappings: Sequence[Json] = ()
+
+    def to_json(self, mode: str) -> Json:
+        """Field defaults, coloured by `mode`."""
+        values: Json = {
+            "unit": self.unit,
+            "color": {"mode": mode},
+            "thresholds": {"mode": "absolute", "steps": self.steps},
+            "links": list(self.links),
+            "mappings": list(self.mappings),
+        }
+        optional = {"decimals": self.decimals, "min": self.minimum, "max": self.maximum}
+        return values | {name: value for name, value in optional.items() if value is not None}

@@ -1,0 +1,229 @@
+"""The kinds of panel, each with the same look wherever it is used."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from dashboards.build.model import Look, Meaning, Panel, Size
+from dashboards.build.queries import Json, Prom, Query
+from dashboards.build.style import STATUS_COLOURS
+
+
+def timeseries(
+    title: str,
+    *queries: Query,
+    says: Meaning,
+    look: Look | None = None,
+    size: Size = (8, 8),
+    style: Literal["lines", "stacked", "bars"] = "lines",
+) -> Panel:
+    """Figures over time; limits are drawn as lines, exemplars as dots that open the trace."""
+    look = look or Look()
+    custom = {
+        "drawStyle": "bars" if style == "bars" else "line",
+        "lineWidth": 1,
+        "fillOpacity": {"lines": 8, "stacked": 30, "bars": 60}[style],
+        "showPoints": "never",
+        "spanNulls": False,
+        "axisSoftMin": 0,
+        "stacking": {"mode": "none" if style == "lines" else "normal", "group": "A"},
+        "thresholdsStyle": {"mode": "line" if len(look.steps) > 1 else "off"},
+    }
+    return Panel(
+        kind="timeseries",
+        title=title,
+        queries=queries,
+        normal=says.normal,
+        act=says.act,
+        quiet=says.quiet,
+        size=size,
+        defaults=look.to_json("palette-classic-by-name") | {"custom": custom},
+        options={
+            "legend": {
+                "displayMode": "list",
+                "placement": "bottom",
+                "showLegend": True,
+                "calcs": [],
+            },
+            "tooltip": {"mode": "multi", "sort": "desc"},
+        },
+        overrides=tuple(_coloured(name, colour) for name, colour in STATUS_COLOURS.items()),
+    )
+
+
+def stat(
+    title: str,
+    query: Query,
+    *,
+    says: Meaning,
+    look: Look | None = None,
+    size: Size = (4, 4),
+) -> Panel:
+    """One figure, coloured by its limits, with its course behind it."""
+    instant = isinstance(query, Prom) and query.instant
+    return Panel(
+        kind="stat",
+        title=title,
+        queries=(query,),
+        normal=says.normal,
+        act=says.act,
+        quiet=says.quiet,
+        size=size,
+        defaults=(look or Look()).to_json("thresholds"),
+        options={
+            "reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": False},
+            "colorMode": "value",
+            "graphMode": "none" if instant else "area",
+            "justifyMode": "auto",
+            "orientation": "auto",
+            "textMode": "auto",
+            "wideLayout": True,
+        },
+    )
+
+
+def gauge(title: str, *queries: Query, says: Meaning, look: Look, size: Size = (6, 8)) -> Panel:
+    """How much of a limit is used."""
+    return Panel(
+        kind="gauge",
+        title=title,
+        queries=queries,
+        normal=says.normal,
+        act=says.act,
+        quiet=says.quiet,
+        size=size,
+        defaults=look.to_json("thresholds"),
+        options={
+            "reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": False},
+            "orientation": "auto",
+            "showThresholdLabels": False,
+            "showThresholdMarkers": True,
+        },
+    )
+
+
+def heatmap(title: str, query: Prom, *, says: Meaning, unit: str, size: Size = (12, 8)) -> Panel:
+    """How a histogram's values spread over time."""
+    hidden = {"legend": False, "tooltip": False, "viz": False}
+    return Panel(
+        kind="heatmap",
+        title=title,
+        queries=(query,),
+        normal=says.normal,
+        act=says.act,
+        quiet=says.quiet,
+        size=size,
+        defaults={"custom": {"scaleDistribution": {"type": "linear"}, "hideFrom": hidden}},
+        options={
+            "calculate": False,
+            "cellGap": 1,
+            "color": {"mode": "scheme", "scheme": "Blues", "steps": 64, "reverse": False},
+            "exemplars": {"color": "rgba(255,120,0,0.8)"},
+            "filterValues": {"le": 1e-9},
+            "legend": {"show": True},
+            "rowsFrame": {"layout": "auto"},
+            "tooltip": {"mode": "single", "yHistogram": True, "showColorScale": True},
+            "yAxis": {"axisPlacement": "left", "reverse": False, "unit": unit},
+        },
+    )
+
+
+def logs(title: str, query: Query, *, says: Meaning, size: Size = (24, 12)) -> Panel:
+    """Log lines, newest first; a line's trace id opens the trace."""
+    return Panel(
+        kind="logs",
+        title=title,
+        queries=(query,),
+        normal=says.normal,
+        act=says.act,
+        quiet=says.quiet,
+        size=size,
+        defaults={},
+        options={
+            "showTime": True,
+            "showLabels": False,
+            "showCommonLabels": False,
+            "wrapLogMessage": True,
+            "prettifyLogMessage": False,
+            "enableLogDetails": True,
+            "dedupStrategy": "none",
+            "sortOrder": "Descending",
+        },
+    )
+
+
+def traces(title: str, query: Query, *, says: Meaning, size: Size = (24, 10)) -> Panel:
+    """Traces found by a search, as a table; a click opens one."""
+    return Panel(
+        kind="table",
+        title=title,
+        queries=(query,),
+        normal=says.normal,
+        act=says.act,
+        quiet=says.quiet,
+        size=size,
+        defaults={"custom": {"align": "auto", "filterable": False}},
+        options={"showHeader": True, "cellHeight": "sm"},
+    )
+
+
+def trace(title: str, query: Query, *, says: Meaning, size: Size = (24, 16)) -> Panel:
+    """One trace as a waterfall."""
+    return Panel(
+        kind="traces",
+        title=title,
+        queries=(query,),
+        normal=says.normal,
+        act=says.act,
+        quiet=says.quiet,
+        size=size,
+        defaults={},
+        options={},
+    )
+
+
+def node_graph(title: str, query: Query, *, says: Meaning, size: Size = (12, 14)) -> Panel:
+    """Who calls whom."""
+    return Panel(
+        kind="nodeGraph",
+        title=title,
+        queries=(query,),
+        normal=says.normal,
+        act=says.act,
+        quiet=says.quiet,
+        size=size,
+        defaults={},
+        options={"zoomMode": "cooperative"},
+    )
+
+
+def text(title: str, markdown: str, *, says: Meaning, size: Size = (24, 4)) -> Panel:
+    """Words."""
+    return Panel(
+        kind="text",
+        title=title,
+        queries=(),
+        normal=says.normal,
+        act=says.act,
+        size=size,
+        defaults={},
+        options={"mode": "markdown", "content": markdown},
+    )
+
+
+def _coloured(name: str, colour: str) -> Json:
+    """Series called exactly `name`, or with it as their last word, have this colour."""
+    return {
+        "matcher": {"id": "byRegexp", "options": f"/(^|[ ,]){name}$/"},
+        "properties": [{"id": "color", "value": {"mode": "fixed", "fixedColor": colour}}],
+    }
+
+
+def value_names(names: Mapping[str, tuple[str, str]]) -> list[dict[str, Any]]:
+    """Words and colours in place of values: `{"1": ("up", "green")}`."""
+    options = {
+        value: {"text": word, "color": colour, "index": index}
+        for index, (value, (word, colour)) in enumerate(names.items())
+    }
+    return [{"type": "value", "options": options}]

@@ -1,0 +1,146 @@
+"""What a reader may choose at the top of a dashboard."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dashboards.build.queries import PROMETHEUS, Json
+
+_ALL = "$__all"
+
+
+@dataclass(frozen=True)
+class LabelValues:
+    """A choice among the values a label has in a series.
+
+    `many` allows several and all of them, which also matches series without the label.
+    """
+
+    name: str
+    label: str
+    series: str
+    of: str
+    many: bool = True
+
+    def to_json(self) -> Json:
+        """The variable as Grafana stores it."""
+        query = f"label_values({self.series}, {self.of})"
+        current = {"selected": True, "text": ["All"], "value": [_ALL]} if self.many else {}
+        return {
+            "name": self.name,
+            "label": self.label,
+            "type": "query",
+            "datasource": PROMETHEUS,
+            "definition": query,
+            "query": {"query": query, "refId": f"variable-{self.name}"},
+            "refresh": 2,
+            "sort": 1,
+            "regex": "",
+            "multi": self.many,
+            "includeAll": self.many,
+            "allValue": ".*" if self.many else None,
+            "current": current,
+            "options": [],
+            "hide": 0,
+            "skipUrlSync": False,
+        }
+
+
+@dataclass(frozen=True)
+class Interval:
+    """Over how long rates are taken."""
+
+    name: str = "interval"
+    choices: tuple[str, ...] = ("30s", "1m", "5m", "15m", "1h")
+    default: str = "1m"
+
+    def to_json(self) -> Json:
+        """The variable as Grafana stores it."""
+        return {
+            "name": self.name,
+            "label": "Interval",
+            "type": "interval",
+            "query": ",".join(self.choices),
+            "auto": False,
+            "current": {"selected": True, "text": self.default, "value": self.default},
+            "options": [
+                {"selected": choice == self.default, "text": choice, "value": choice}
+                for choice in self.choices
+            ],
+            "refresh": 2,
+            "hide": 0,
+            "skipUrlSync": False,
+        }
+
+
+@dataclass(frozen=True)
+class Text:
+    """Something to type; empty at first."""
+
+    name: str
+    label: str
+    default: str = ""
+
+    def to_json(self) -> Json:
+        """The variable as Grafana stores it."""
+        return {
+            "name": self.name,
+            "label": self.label,
+            "type": "textbox",
+            "query": self.default,
+            "current": {"selected": True, "text": self.default, "value": self.default},
+            "options": [{"selected": True, "text": self.default, "value": self.default}],
+            "hide": 0,
+            "skipUrlSync": False,
+        }
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One or several of a fixed list; all of them at first."""
+
+    name: str
+    label: str
+    choices: tuple[str, ...]
+
+    def to_json(self) -> Json:
+        """The variable as Grafana stores it."""
+        every = {"selected": True, "text": "All", "value": _ALL}
+        rest = [{"selected": False, "text": one, "value": one} for one in self.choices]
+        return {
+            "name": self.name,
+            "label": self.label,
+            "type": "custom",
+            "query": ",".join(self.choices),
+            "multi": True,
+            "includeAll": True,
+            "allValue": ".*",
+            "current": {"selected": True, "text": ["All"], "value": [_ALL]},
+            "options": [every, *rest],
+            "hide": 0,
+            "skipUrlSync": False,
+        }
+
+
+Variable = LabelValues | Interval | Text | Choice
+
+ENVIRONMENT = LabelValues(
+    "environment", "Environment", 'up{job="services"}', "deployment_environment_name"
+)
+SERVICES = LabelValues(
+    "service",
+    "Service",
+    'up{job="services",deployment_environment_name=~"$environment"}',
+    "service_name",
+)
+ONE_SERVICE = LabelValues(
+    "service",
+    "Service",
+    'up{job="services",deployment_environment_name=~"$environment"}',
+    "service_name",
+    many=False,
+)
+INSTANCES = LabelValues(
+    "instance", "Replica", 'up{job="services",service_name=~"$service"}', "instance"
+)
+INTERVAL = Interval()

@@ -1,0 +1,137 @@
+"""Caches and databases."""
+
+from dashboards.build.board import Dashboard, Row
+from dashboards.build.links import to_traces
+from dashboards.build.model import Look, Meaning
+from dashboards.build.panels import heatmap, timeseries
+from dashboards.build.promql import ENVIRONMENT, SERVICE, mean, quantile, rate, series, total
+from dashboards.build.queries import Prom
+from dashboards.build.style import EVENTS_PER_SECOND, RATIO, SECONDS, above, below
+from dashboards.build.tables import Column, Lines, table
+from dashboards.build.variables import ENVIRONMENT as ENVIRONMENT_VARIABLE
+from dashboards.build.variables import INTERVAL, SERVICES
+
+_STATEMENTS = "db_client_operation_duration_seconds"
+_HERE = (SERVICE, ENVIRONMENT)
+_HITS = rate("cache_requests_total", 'result="hit"', *_HERE)
+_LOOKUPS = rate("cache_requests_total", *_HERE)
+_STATEMENT = ("db_namespace", "db_operation_name")
+_TRACES = (to_traces("${__field.labels.service_name}"),)
+
+_CACHES = Row(
+    "Caches",
+    [
+        timeseries(
+            "Found in the cache",
+            Prom(
+                f"{total(_HITS, 'cache')} / {total(_LOOKUPS, 'cache')}",
+                "{{cache}}",
+            ),
+            says=Meaning(
+                "High and level, after it has warmed up.",
+                "It fell: the cache was emptied, is away, or its entries end too soon.",
+            ),
+            look=Look(unit=RATIO, steps=below(0.5, 0.2), maximum=1),
+        ),
+        timeseries(
+            "Look-ups by result",
+            Prom(total(_LOOKUPS, "cache", "result"), "{{cache}} {{result}}"),
+            says=Meaning("Mostly hits.", "Misses rise: the database behind has to bear them."),
+            look=Look(unit=EVENTS_PER_SECOND),
+            style="stacked",
+        ),
+        timeseries(
+            "Stale answers",
+            Prom(
+                total(rate("cache_requests_total", 'result="stale"', *_HERE), "cache"), "{{cache}}"
+            ),
+            says=Meaning(
+                "0.",
+                "What is behind the cache does not answer; customers see old data.",
+                quiet="no stale answer was ever given.",
+            ),
+            look=Look(unit=EVENTS_PER_SECOND, steps=above(0.1, 1)),
+        ),
+    ],
+)
+
+_DATABASES = Row(
+    "Databases",
+    [
+        timeseries(
+            "Statements",
+            Prom(total(rate(f"{_STATEMENTS}_count", *_HERE), "db_namespace"), "{{db_namespace}}"),
+            says=Meaning("Follows the requests.", "Rises alone: a loop of statements."),
+            look=Look(unit=EVENTS_PER_SECOND),
+        ),
+        timeseries(
+            "Latency, 95th percentile",
+            Prom(
+                quantile(0.95, _STATEMENTS, *_HERE, by=("service_name", "db_namespace")),
+                "{{db_namespace}}",
+                exemplar=True,
+            ),
+            says=Meaning("A few milliseconds.", "Click a dot; the span names the statement."),
+            look=Look(unit=SECONDS, steps=above(0.05, 0.25), links=_TRACES),
+        ),
+        timeseries(
+            "Time spent in the database",
+            Prom(total(rate(f"{_STATEMENTS}_sum", *_HERE), "db_namespace"), "{{db_namespace}}"),
+            says=Meaning(
+                "Well below 1: seconds of waiting in each second.",
+                "At 1 for a database with one writer: writes stand in line.",
+            ),
+            look=Look(steps=above(0.5, 1)),
+        ),
+        heatmap(
+            "How latency spreads",
+            Prom(
+                total(rate(f"{_STATEMENTS}_bucket", *_HERE), "le"),
+                "{{le}}",
+                exemplar=True,
+                format="heatmap",
+            ),
+            says=Meaning("One dark band below 5 ms.", "A band above: locks, or a slow disk."),
+            unit=SECONDS,
+        ),
+        timeseries(
+            "Connections of the pools",
+            Prom(
+                total(series("db_client_connection_count", *_HERE), "db_namespace", "state"),
+                "{{db_namespace}} {{state}}",
+            ),
+            says=Meaning(
+                "Some idle.", "None idle: requests wait for a connection; look for long statements."
+            ),
+            size=(12, 8),
+            style="stacked",
+        ),
+        table(
+            "Statements in figures",
+            Column(
+                "Rate",
+                total(rate(f"{_STATEMENTS}_count", *_HERE), *_STATEMENT),
+                Look(unit=EVENTS_PER_SECOND, decimals=2),
+            ),
+            Column("Mean", mean(_STATEMENTS, *_HERE, by=_STATEMENT), Look(unit=SECONDS)),
+            Column(
+                "p95",
+                quantile(0.95, _STATEMENTS, *_HERE, by=_STATEMENT),
+                Look(unit=SECONDS, steps=above(0.05, 0.25)),
+                coloured=True,
+            ),
+            lines=Lines(
+                {"db_namespace": "Database", "db_operation_name": "Statement"}, sort="Rate"
+            ),
+            says=Meaning("No colour.", "Begin with the most frequent that is coloured."),
+        ),
+    ],
+)
+
+DASHBOARD = Dashboard(
+    uid="caches-databases",
+    title="Caches and databases",
+    description="Do caches spare the databases, and do those keep up?",
+    variables=(ENVIRONMENT_VARIABLE, SERVICES, INTERVAL),
+    rows=(_CACHES, _DATABASES),
+)

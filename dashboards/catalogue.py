@@ -1,0 +1,25 @@
+"""Every dashboard, in the order in which one reads them."""
+
+from dashboards import (
+    audit,
+    caches_databases,
+    logs,
+    queues_workers,
+    request_flow,
+    runtime,
+    service_detail,
+    shop_overview,
+    stack,
+)
+
+DASHBOARDS = (
+    shop_overview.DASHBOARD,
+    service_detail.DASHBOARD,
+    request_flow.DASHBOARD,
+    queues_workers.DASHBOARD,
+    caches_databases.DASHBOARD,
+    runtime.DASHBOARD,
+    logs.DASHBOARD,
+    audit.DASHBOARD,
+    stack.DASHBOARD,
+)

@@ -1,0 +1,286 @@
+"""Is the shop well? The first thing to look at."""
+
+from dashboards.build.board import Dashboard, Row
+from dashboards.build.links import to_dashboard, to_logs, to_traces
+from dashboards.build.model import Look, Meaning
+from dashboards.build.panels import stat, timeseries, value_names
+from dashboards.build.promql import ENVIRONMENT, SERVICE, or_zero, quantile, rate, series, total
+from dashboards.build.queries import Prom
+from dashboards.build.style import (
+    EUROS,
+    EVENTS_PER_SECOND,
+    PER_SECOND,
+    RATIO,
+    SECONDS,
+    above,
+    below,
+)
+from dashboards.build.tables import Column, Lines, table
+from dashboards.build.variables import ENVIRONMENT as ENVIRONMENT_VARIABLE
+from dashboards.build.variables import INTERVAL, SERVICES
+
+_DURATION = "http_server_request_duration_seconds"
+_FAILED = 'http_response_status_code=~"5.."'
+_HERE = (SERVICE, ENVIRONMENT)
+_UP = series("up", 'job="services"', *_HERE)
+_STARTED = series("process_start_time_seconds", 'job="services"', *_HERE)
+_REQUESTS = rate(f"{_DURATION}_count", *_HERE)
+_FAILURES = rate(f"{_DURATION}_count", _FAILED, *_HERE)
+_ALERTS = series("ALERTS", 'alertstate="firing"', 'alertname!="Watchdog"')
+_ALERT_LABELS = {
+    "alertname": "Alert",
+    "severity": "Severity",
+    "service_name": "Service",
+    "messaging_destination_name": "Queue",
+}
+_LINKS = (
+    to_dashboard("Service", "service-detail", service="${__field.labels.service_name}"),
+    to_traces("${__field.labels.service_name}"),
+    to_logs("${__field.labels.service_name}"),
+)
+_SERVICE_LINKS = (
+    to_dashboard("Service", "service-detail", service="${__value.text}"),
+    to_traces("${__value.text}"),
+    to_logs("${__value.text}"),
+)
+
+_NOW = Row(
+    "Now",
+    [
+        stat(
+            "Alerts firing",
+            Prom(f"count({_ALERTS}) or vector(0)"),
+            says=Meaning("0.", "Open the table of alerts below; each has a runbook."),
+            look=Look(steps=above(1)),
+        ),
+        stat(
+            "Services up",
+            Prom(f"avg(max by (service_name) ({_UP}))"),
+            says=Meaning("100 %.", "`belfry status` names the one that is down."),
+            look=Look(unit=RATIO, steps=below(1, 0.99)),
+        ),
+        stat(
+            "Requests",
+            Prom(total(_REQUESTS)),
+            says=Meaning(
+                "Follows the number of customers.",
+                "Near 0 in business hours: customers do not reach the gateway.",
+            ),
+            look=Look(unit=PER_SECOND, decimals=1),
+        ),
+        stat(
+            "Requests that fail",
+            Prom(f"({or_zero(total(_FAILURES))}) / {total(_REQUESTS)}"),
+            says=Meaning("Below 0.1 %.", "*Failures by service*; begin with the innermost."),
+            look=Look(unit=RATIO, steps=above(0.01, 0.05), decimals=2),
+        ),
+        stat(
+            "Latency, 95th percentile",
+            Prom(quantile(0.95, _DURATION, 'http_route!~".*/stream"', *_HERE), exemplar=True),
+            says=Meaning("Below 200 ms.", "*Latency by service* shows where the time goes."),
+            look=Look(unit=SECONDS, steps=above(0.25, 0.5)),
+        ),
+        stat(
+            "Orders a minute",
+            Prom(f"60 * {total(rate('shop_orders_total', ENVIRONMENT))}"),
+            says=Meaning(
+                "Steady for the hour of the day.",
+                "Requests but no orders: try to buy something and look at *Checkout*.",
+            ),
+            look=Look(decimals=1),
+        ),
+    ],
+)
+
+_SERVICES = Row(
+    "Each service: rate, errors, duration",
+    [
+        timeseries(
+            "Requests by service",
+            Prom(total(_REQUESTS, "service_name"), "{{service_name}}"),
+            says=Meaning(
+                "All rise and fall together.",
+                "One that falls alone is not reached; one that rises alone is called in a loop.",
+            ),
+            look=Look(unit=PER_SECOND, links=_LINKS),
+        ),
+        timeseries(
+            "Failures by service",
+            Prom(
+                f"{total(_FAILURES, 'service_name')} / {total(_REQUESTS, 'service_name')}",
+                "{{service_name}}",
+            ),
+            says=Meaning(
+                "No line at all, or at 0.",
+                "Open the service, its failing routes and an exemplar's trace.",
+                quiet="no request has ended in a 5xx.",
+            ),
+            look=Look(unit=RATIO, steps=above(0.01, 0.05), links=_LINKS),
+        ),
+        timeseries(
+            "Latency by service, 95th percentile",
+            Prom(
+                quantile(0.95, _DURATION, 'http_route!~".*/stream"', *_HERE, by=("service_name",)),
+                "{{service_name}}",
+                exemplar=True,
+            ),
+            says=Meaning(
+                "Each in its usual band; the gateway above those it calls.",
+                "Click a dot high up: the trace shows where the time went.",
+            ),
+            look=Look(unit=SECONDS, steps=above(0.25, 0.5), links=_LINKS),
+        ),
+    ],
+)
+
+_BUSINESS = Row(
+    "Business",
+    [
+        timeseries(
+            "Orders a minute, by status",
+            Prom(
+                f"60 * {total(rate('shop_orders_total', ENVIRONMENT), 'status')}",
+                "{{status}}",
+            ),
+            says=Meaning(
+                "Placed, paid and shipped run side by side.",
+                "Cancelled rises: look at payments. Shipped lags: look at the queue.",
+            ),
+            size=(6, 8),
+            style="bars",
+        ),
+        timeseries(
+            "Revenue a minute",
+            Prom(f"60 * {total(rate('shop_order_value_euros_sum', ENVIRONMENT))}", "revenue"),
+            says=Meaning("Follows the orders.", "Orders without revenue: prices are wrong."),
+            look=Look(unit=EUROS),
+            size=(6, 8),
+        ),
+        timeseries(
+            "Payments by outcome",
+            Prom(total(rate("shop_payments_total", ENVIRONMENT), "outcome"), "{{outcome}}"),
+            says=Meaning(
+                "A few declined among many accepted.",
+                "Declined rises alone: the payment provider, or `checkout.payment_decline_rate`.",
+            ),
+            look=Look(unit=EVENTS_PER_SECOND),
+            size=(6, 8),
+            style="stacked",
+        ),
+        timeseries(
+            "From order to shipment",
+            Prom(quantile(0.5, "shop_order_to_shipment_seconds", ENVIRONMENT), "p50"),
+            Prom(
+                quantile(0.95, "shop_order_to_shipment_seconds", ENVIRONMENT), "p95", exemplar=True
+            ),
+            says=Meaning("Seconds.", "Look at the queue's depth and its workers."),
+            look=Look(unit=SECONDS, steps=above(30, 120)),
+            size=(6, 8),
+        ),
+    ],
+)
+
+_QUEUE = Row(
+    "Queue and sign-ins",
+    [
+        timeseries(
+            "Messages waiting",
+            Prom(
+                total(
+                    series("messaging_queue_depth", ENVIRONMENT),
+                    "messaging_destination_name",
+                    using="max",
+                ),
+                "{{messaging_destination_name}}",
+            ),
+            says=Meaning("A handful.", "Climbing: workers are stalled or too few; see Queues."),
+            look=Look(links=(to_dashboard("Queues and workers", "queues-workers"),)),
+        ),
+        timeseries(
+            "Age of the oldest message",
+            Prom(
+                total(
+                    series("messaging_queue_oldest_message_age_seconds", ENVIRONMENT),
+                    "messaging_destination_name",
+                    using="max",
+                ),
+                "{{messaging_destination_name}}",
+            ),
+            says=Meaning("Below a second or two.", "A straight climb: nobody takes from it."),
+            look=Look(unit=SECONDS, steps=above(10, 60)),
+        ),
+        timeseries(
+            "Sign-ins by outcome",
+            Prom(total(rate("shop_sign_ins_total", ENVIRONMENT), "outcome"), "{{outcome}}"),
+            says=Meaning(
+                "Mostly successful.",
+                "Failures in bulk: someone tries passwords; open Audit and security.",
+            ),
+            look=Look(unit=EVENTS_PER_SECOND),
+            style="stacked",
+        ),
+    ],
+)
+
+_RUNNING = Row(
+    "What is running, and what rings",
+    [
+        table(
+            "What is running",
+            Column(
+                "Replicas",
+                f"sum by (service_name, service_version) ({_UP}"
+                ' * on (instance) group_left (service_version) target_info{job="services"})',
+            ),
+            Column(
+                "Running for",
+                "time() - max by (service_name, service_version) ("
+                f"{_STARTED}"
+                ' * on (instance) group_left (service_version) target_info{job="services"})',
+                look=Look(unit=SECONDS, decimals=0),
+            ),
+            lines=Lines({"service_name": "Service", "service_version": "Version"}, _SERVICE_LINKS),
+            says=Meaning(
+                "One version of each service.",
+                "Two versions of one: a deploy is under way, or it stopped halfway.",
+            ),
+            size=(8, 9),
+        ),
+        table(
+            "Alerts firing",
+            Column(
+                "State",
+                total(_ALERTS, *_ALERT_LABELS),
+                look=Look(mappings=value_names({"1": ("firing", "red")})),
+                coloured=True,
+            ),
+            lines=Lines(_ALERT_LABELS),
+            says=Meaning(
+                "Nothing.",
+                "The runbook is docs/runbooks/<Alert>.md; `belfry alerts` has the details.",
+                quiet="no alert fires.",
+            ),
+            size=(8, 9),
+        ),
+        table(
+            "The stack itself",
+            Column(
+                "State",
+                'max by (service_name) (up{job="backends"})',
+                look=Look(mappings=value_names({"1": ("up", "green"), "0": ("DOWN", "red")})),
+                coloured=True,
+            ),
+            lines=Lines({"service_name": "Server"}, (to_dashboard("The stack itself", "stack"),)),
+            says=Meaning("All up.", "`belfry status`; open the dashboard *The stack itself*."),
+            size=(8, 9),
+        ),
+    ],
+)
+
+DASHBOARD = Dashboard(
+    uid="shop-overview",
+    title="Shop overview",
+    description="Is the shop well, and if not, which service is it?",
+    variables=(ENVIRONMENT_VARIABLE, SERVICES, INTERVAL),
+    rows=(_NOW, _SERVICES, _BUSINESS, _QUEUE, _RUNNING),
+)
