@@ -24,6 +24,8 @@ from observability.stack.compiler import BuildError, Compiler, is_package
 from observability.stack.progress import Phase, Progress
 from observability.stack.resolve import STAMP, Resolved, folder, recipe, resolve
 
+__all__ = ["BuildError", "OnProgress", "build", "main"]
+
 OnProgress = Callable[[Progress], None]
 
 
@@ -116,13 +118,14 @@ async def _stale_packages(run: Compiler, report: Callable[[Phase, int, int], Non
                 report("download", modules, 0)
             elif is_package(line):
                 count += 1
-    return count
+    # the commands themselves always count as stale: they are linked, whatever is compiled
+    return max(count - len(run.packages), 0)
 
 
 async def _compile(
     run: Compiler, into: Path, total: int, report: Callable[[Phase, int, int], None]
 ) -> None:
-    report("compile", 0, total)
+    report("compile" if total else "link", 0, total)
     done = 0
     arguments = ("build", "-v", "-o", f"{into}{os.sep}", *run.flags, *run.packages)
     async with contextlib.aclosing(run.lines(*arguments)) as lines:
