@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,15 +52,19 @@ class Containers(Stack):
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Containers:
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Containers]:
     """The containers that are running."""
     offset = os.environ.get("COMPOSE_PORT_OFFSET")
     if offset is None:
         pytest.fail("these tests want running containers: `make compose` starts them")
-    return Containers(tmp_path_factory.mktemp("state"), int(offset))
+    running = Containers(tmp_path_factory.mktemp("state"), int(offset))
+    yield running
+    running.http.close()
 
 
 @pytest.fixture
-def shopper(stack: Containers) -> Shopper:
+def shopper(stack: Containers) -> Iterator[Shopper]:
     """A signed-in customer."""
-    return Shopper(stack.url("gateway"))
+    customer = Shopper(stack.url("gateway"))
+    yield customer
+    customer.http.close()
