@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import orjson
-from opentelemetry.util.types import AnyValue
 
 MAX_TEXT = 16_384
 MAX_INTEGER = 2**63
@@ -21,7 +20,7 @@ def to_json(record: Mapping[Any, Any]) -> bytes:
         return orjson.dumps({text(key): _encodable(value) for key, value in record.items()})
 
 
-def attribute(value: object) -> AnyValue:
+def attribute(value: object) -> str | bool | int | float:
     """Return what OTLP can carry for a value of any type: nested ones as JSON text."""
     if isinstance(value, str):
         short = value if len(value) <= MAX_TEXT else value[:MAX_TEXT]
