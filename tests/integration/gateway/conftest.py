@@ -10,9 +10,9 @@ from tests.support.shop import RunningShop, running_shop
 ADMIN = {"SHOP_ADMIN_EMAIL": "admin@example.com", "SHOP_ADMIN_PASSWORD": "correct horse battery"}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningShop]:
-    """The whole shop, with an admin, and a console that trace ids lead to."""
+    """The whole shop, with an admin, and a console that trace ids lead to; all tests share it."""
     environment = {**ADMIN, "SHOP_CONSOLE_URL": "http://127.0.0.1:8080"}
     with running_shop(tmp_path_factory.mktemp("shop"), environment=environment) as running:
         yield running

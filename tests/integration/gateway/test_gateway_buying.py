@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from tests.integration.gateway.conftest import ADMIN
 from tests.support.pages import Browser, Page
 
 ADDRESS = {
@@ -94,6 +95,22 @@ def test_a_declined_card_is_told_and_another_card_can_be_tried(
     assert fields["card_number"] == ""
     assert BAD_CARD not in page.response.text
     assert "Your order is placed" in place(browser, page).text
+
+
+def test_a_price_that_changed_meanwhile_is_shown_before_anything_is_ordered(
+    browser: Browser, checkout: Page
+) -> None:
+    who = {"email": ADMIN["SHOP_ADMIN_EMAIL"], "password": ADMIN["SHOP_ADMIN_PASSWORD"]}
+    token = browser.http.post("/api/sessions", json=who).raise_for_status().json()["token"]
+    headers = {"Authorization": f"Bearer {token}"}
+    for price in (4000, 3850):
+        change = {"price_cents": price}
+        browser.http.patch("/api/products/tea-pot", json=change, headers=headers).raise_for_status()
+        if price == 4000:
+            page = place(browser, checkout)
+    assert page.status == 409
+    assert "Subtotal €80.00" in page.text
+    assert "not ordered anything" in browser.open("/orders").text
 
 
 def test_mistakes_in_the_address_are_told_at_their_fields(browser: Browser, checkout: Page) -> None:
