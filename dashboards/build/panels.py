@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from dashboards.build.model import Look, Meaning, Panel, Size
 from dashboards.build.queries import Json, Prom, Query
-from dashboards.build.style import STATUS_COLOURS
+from dashboards.build.style import WORD_COLOURS, WORD_LABELS
 
 
 def timeseries(
@@ -48,7 +48,7 @@ def timeseries(
             },
             "tooltip": {"mode": "multi", "sort": "desc"},
         },
-        overrides=tuple(_coloured(name, colour) for name, colour in STATUS_COLOURS.items()),
+        overrides=_colours(queries),
     )
 
 
@@ -209,6 +209,17 @@ def text(title: str, markdown: str, *, says: Meaning, size: Size = (24, 4)) -> P
         size=size,
         defaults={},
         options={"mode": "markdown", "content": markdown},
+    )
+
+
+def _colours(queries: Sequence[Query]) -> tuple[Json, ...]:
+    """Fixed colours for the words with a meaning that these legends can end in."""
+    legends = [query.target("A").get("legendFormat", "") for query in queries]
+    any_word = any(f"{{{{{label}}}}}" in legend for legend in legends for label in WORD_LABELS)
+    return tuple(
+        _coloured(word, colour)
+        for word, colour in WORD_COLOURS.items()
+        if any_word or any(legend.split()[-1:] == [word] for legend in legends)
     )
 
 

@@ -17,7 +17,7 @@ COUNT = "short"
 EUROS = "currencyEUR"
 CORES = "none"
 
-STATUS_COLOURS = {
+WORD_COLOURS = {
     "error": BAD,
     "declined": WARN,
     "hit": GOOD,
@@ -37,6 +37,9 @@ STATUS_COLOURS = {
     "idle": GOOD,
 }
 """Series of these names look the same on every dashboard."""
+
+WORD_LABELS = ("level", "outcome", "result", "state", "status")
+"""The labels whose values are such words."""
 
 Steps = list[dict[str, Any]]
 
