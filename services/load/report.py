@@ -69,9 +69,11 @@ def render(report: Report) -> RenderableType:
 def _routes(report: Report) -> Table:
     state = "done" if report.finished else "running"
     title = f"{report.host}  {report.users} users  {report.elapsed_seconds:.0f} s  {state}"
-    table = Table(title=title, title_justify="left", show_footer=True, box=box.SIMPLE_HEAD)
+    table = Table(
+        title=title, title_justify="left", show_footer=True, box=box.SIMPLE_HEAD, pad_edge=False
+    )
     footers = _cells(report.total)
-    table.add_column("Route", footer="all", overflow="fold")
+    table.add_column("Route", footer="all", no_wrap=True)
     names = ("Requests", "Failed", "per s", "p50 ms", "p95 ms", "p99 ms")
     for name, footer in zip(names, footers, strict=True):
         table.add_column(name, footer=footer, justify="right")
