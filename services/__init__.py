@@ -1,0 +1,1 @@
+"""The example shop: FastAPI services that Belfry observes."""

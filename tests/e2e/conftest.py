@@ -18,10 +18,13 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     running = Stack(state, PORT_OFFSET)
     running.command("up", "--detach", timeout=300)
     yield running
+    running.http.close()
     running.command("down")
 
 
 @pytest.fixture
-def shopper(stack: Stack) -> Shopper:
+def shopper(stack: Stack) -> Iterator[Shopper]:
     """A signed-in customer."""
-    return Shopper(stack.url("gateway"))
+    shopper = Shopper(stack.url("gateway"))
+    yield shopper
+    shopper.http.close()
