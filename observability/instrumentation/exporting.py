@@ -6,16 +6,15 @@ While the collector is down, what is held is compact encoded bytes, up to a capa
 it the oldest is dropped and counted.
 """
 
-import random
 import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from enum import Enum
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
 from observability.instrumentation.health import notice, process
+from observability.instrumentation.replies import Backoff, Outcome, Reply, Sender
 from observability.instrumentation.settings import QueueSettings
 
 T = TypeVar("T")
@@ -23,9 +22,7 @@ T = TypeVar("T")
 PIECE_SIZE = 32
 BREATH_SECONDS = 0.0005
 MAX_REQUEST_BYTES = 1024 * 1024
-FIRST_BACKOFF_SECONDS = 0.5
-MAX_BACKOFF_SECONDS = 5.0
-MAX_RETRY_AFTER_SECONDS = 60.0
+REST_AFTER_BUG_SECONDS = 0.5
 ABSENT_COLLECTOR_SECONDS = 0.75
 END_SECONDS = 1.0
 
@@ -35,43 +32,6 @@ _own = threading.local()
 def in_export_thread() -> bool:
     """Tell whether the caller is an export thread, whose own logs must not be exported."""
     return getattr(_own, "exporting", False)
-
-
-class Outcome(Enum):
-    """What became of one request to the collector."""
-
-    DELIVERED = "delivered"
-    RETRY = "retry"
-    REFUSED = "refused"
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """The collector's answer.
-
-    Attributes:
-        outcome: whether the items are delivered, to be sent again, or refused for good.
-        rejected: of delivered items, how many the collector said it did not take.
-        retry_after: seconds that the collector asks to be left alone.
-        reason: for people: a status or the name of an exception.
-    """
-
-    outcome: Outcome
-    rejected: int = 0
-    retry_after: float | None = None
-    reason: str = ""
-
-
-class Sender(Protocol):
-    """Makes requests to the collector."""
-
-    def __call__(self, body: bytes) -> Reply:
-        """Send one encoded request."""
-        ...
-
-    def close(self) -> None:
-        """Give up the connection."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +76,7 @@ class ExportQueue(Generic[T]):
         self._flush_done = 0
         self._stopping = False
         self._thread: threading.Thread | None = None
-        self._retry_at = 0.0
-        self._backoff = FIRST_BACKOFF_SECONDS
+        self._backoff = Backoff()
         self._failing = False
 
     @property
@@ -210,7 +169,7 @@ class ExportQueue(Generic[T]):
             except Exception as error:
                 # Whatever went wrong, the next turn may succeed; never spin on it.
                 process.failed(f"export_{self.signal}", error)
-                time.sleep(FIRST_BACKOFF_SECONDS)
+                time.sleep(REST_AFTER_BUG_SECONDS)
         self._send.close()
 
     def _turn(self) -> None:
@@ -221,7 +180,7 @@ class ExportQueue(Generic[T]):
         self._hurry.clear()
         wanted = self._flush_wanted
         self._encode_waiting()
-        if hurried or time.monotonic() >= self._retry_at:
+        if hurried or self._backoff.over:
             self._send_encoded()
         if not self._encoded:
             with self._flushed:
@@ -296,7 +255,8 @@ class ExportQueue(Generic[T]):
             reply = self._try_send(b"".join(piece.body for piece in batch))
             if reply.outcome is Outcome.RETRY:
                 self._put_back(batch)
-                self._wait_before_retry(reply)
+                self._backoff.failed(reply)
+                self._failed(reply)
                 return
             self._settle(reply)
 
@@ -347,21 +307,13 @@ class ExportQueue(Generic[T]):
             self._encoded_bytes += sum(len(piece.body) for piece in batch)
         self._make_room()
 
-    def _wait_before_retry(self, reply: Reply) -> None:
-        pause = self._backoff * random.uniform(0.8, 1.2)  # noqa: S311 - jitter, not a secret
-        if reply.retry_after is not None:
-            pause = min(reply.retry_after, MAX_RETRY_AFTER_SECONDS)
-        self._retry_at = time.monotonic() + pause
-        self._backoff = min(self._backoff * 2, MAX_BACKOFF_SECONDS)
-        self._failed(reply)
-
     def _failed(self, reply: Reply) -> None:
         if not self._failing:
             self._failing = True
             notice("warning", "export_failing", signal=self.signal, reason=reply.reason)
 
     def _recovered(self) -> None:
-        self._backoff = FIRST_BACKOFF_SECONDS
+        self._backoff = Backoff()
         if self._failing:
             self._failing = False
             dropped = sum(self.dropped.values())

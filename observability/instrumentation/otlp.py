@@ -10,7 +10,7 @@ import httpx
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
-from observability.instrumentation.exporting import Outcome, Reply
+from observability.instrumentation.replies import Outcome, Reply
 from observability.instrumentation.settings import EndpointSettings
 
 RETRYABLE = frozenset({429, 502, 503, 504})

@@ -9,8 +9,9 @@ import orjson
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from observability.instrumentation.exporting import ExportQueue, Outcome, Reply
+from observability.instrumentation.exporting import ExportQueue
 from observability.instrumentation.otlp import OtlpSender, rejected_spans
+from observability.instrumentation.replies import Outcome, Reply
 from observability.instrumentation.settings import EndpointSettings, QueueSettings
 from tests.integration.instrumentation.otlp_receiver import Receiver, serving
 
