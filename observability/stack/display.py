@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from rich.console import Console, Group
@@ -34,17 +34,25 @@ class Progress(Protocol):
         """Leave the terminal as it is to stay."""
 
 
-def progress(console: Console, pages: Mapping[str, str]) -> Progress:
-    """A live view on a terminal, lines elsewhere; `pages` are addresses by process name."""
-    return LiveProgress(console, pages) if console.is_terminal else PlainProgress(console)
+def progress(console: Console, pages: Mapping[str, str], began: float) -> Progress:
+    """A live view on a terminal, lines elsewhere.
+
+    Args:
+        console: where to.
+        pages: addresses to open, by process name.
+        began: when the stack began to start, by `time.monotonic()`.
+    """
+    if console.is_terminal:
+        return LiveProgress(console, pages, began)
+    return PlainProgress(console, began)
 
 
 class LiveProgress:
     """A few lines rewritten in place: how many are ready, what the others wait for."""
 
-    def __init__(self, console: Console, pages: Mapping[str, str]) -> None:
+    def __init__(self, console: Console, pages: Mapping[str, str], began: float) -> None:
         self._pages = pages
-        self._began = time.monotonic()
+        self._began = began
         self._live = Live(console=console, refresh_per_second=8, transient=True)
         self._live.start()
 
@@ -60,7 +68,7 @@ class LiveProgress:
         ready = sum(row["state"] == "ready" for row in rows)
         elapsed = duration(time.monotonic() - self._began)
         heading = Text(f"{ready} of {len(rows)} ready after {elapsed}", style="bold")
-        waiting = [_line(row) for row in rows if row["state"] != "ready"]
+        waiting = [line for row, line in _lines_of(rows) if row["state"] != "ready"]
         ready_names = {row["name"] for row in rows if row["state"] == "ready"}
         to_open = [
             Text(f"  open {page}", style="green")
@@ -73,22 +81,22 @@ class LiveProgress:
 class PlainProgress:
     """A line for each change, for logs and pipes; builds report every 15 s."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, began: float, known: Sequence[Row] = ()) -> None:
         self._console = console
-        self._began = time.monotonic()
-        self._shown: dict[str, str] = {}
+        self._began = began
+        self._shown = {row["instance"]: row["state"] for row in known}
         self._build_news = 0.0
 
     def update(self, rows: Sequence[Row]) -> None:
         """Print what has changed since the last time."""
         now = time.monotonic()
         build_news = now - self._build_news >= _BUILD_NEWS_SECONDS
-        for row in rows:
+        for row, line in _lines_of(rows):
             changed = self._shown.get(row["instance"]) != row["state"]
             if changed or (build_news and row["state"] == "building"):
                 self._shown[row["instance"]] = row["state"]
                 after = f"{now - self._began:7.1f} s"
-                self._console.print(Text(f"{after}{_line(row).plain}"), soft_wrap=True)
+                self._console.print(Text(after).append_text(line), soft_wrap=True)
         for instance in self._shown.keys() - {row["instance"] for row in rows}:
             del self._shown[instance]
         if build_news:
@@ -100,11 +108,11 @@ class PlainProgress:
 
 def announce(console: Console, rows: Sequence[Row], pages: Mapping[str, str], took: float) -> None:
     """Say that the stack is ready, or what of it is not, and what to open."""
-    lacking = [row for row in rows if row["state"] != "ready"]
+    lacking = [line for row, line in _lines_of(rows) if row["state"] != "ready"]
     if lacking:
         console.print(Text(f"not ready after {took:.1f} s:", style="bold red"))
-        for row in lacking:
-            console.print(_line(row), soft_wrap=True)
+        for line in lacking:
+            console.print(line, soft_wrap=True)
     else:
         console.print(Text(f"ready after {took:.1f} s", style="bold green"))
     running = {row["name"] for row in rows if row["state"] == "ready"}
@@ -126,11 +134,10 @@ def table(rows: Sequence[Row], now: float) -> Table:
     for heading in ("version", "port", "memory", "uptime", "restarts", "pid"):
         shown.add_column(heading, no_wrap=True, justify="right")
     shown.add_column("why not ready", overflow="fold")
-    replicas = Counter(row["name"] for row in rows)
-    for row in rows:
+    for row, label in zip(rows, _labels(rows), strict=True):
         uptime = duration(now - row["started_at"]) if row["started_at"] else "-"
         shown.add_row(
-            row["instance"] if replicas[row["name"]] > 1 else row["name"],
+            label,
             Text(row["state"], style=_STYLES[row["state"]]),
             row["version"],
             str(row["port"]),
@@ -153,8 +160,14 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60:02} min"
 
 
-def _line(row: Row) -> Text:
-    reason = f": {row['reason']}" if row["reason"] else ""
-    text = Text(f"  {row['instance']} ")
-    text.append(row["state"], style=_STYLES[row["state"]])
-    return text.append(reason)
+def _labels(rows: Sequence[Row]) -> list[str]:
+    """What to call each: by its name, or by its instance where there are replicas."""
+    replicas = Counter(row["name"] for row in rows)
+    return [row["instance"] if replicas[row["name"]] > 1 else row["name"] for row in rows]
+
+
+def _lines_of(rows: Sequence[Row]) -> Iterator[tuple[Row, Text]]:
+    """Each with the line that tells its state and the reason for it."""
+    for row, label in zip(rows, _labels(rows), strict=True):
+        line = Text(f"  {label} ").append(row["state"], style=_STYLES[row["state"]])
+        yield row, line.append(f": {row['reason']}" if row["reason"] else "")

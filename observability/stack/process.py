@@ -73,8 +73,8 @@ class Process:
     def __init__(self, spec: Spec, log: Path, changed: Callable[["Process"], None]) -> None:
         self.spec = spec
         self.log = log
-        self.state = State.STOPPED
-        self.reason = ""
+        self.state = State.STARTING
+        self.reason = "waits for its turn"
         self.pid: int | None = None
         self.started_at: float | None = None
         self.restarts = 0

@@ -30,6 +30,7 @@ class Foreground:
         self._console = console
         self._pages = pages.to_open(plan)
         self._supervisor = Supervisor(plan, servers)
+        self._began = time.monotonic()
         self._stop = asyncio.Event()
         self._stopped = asyncio.Event()
 
@@ -70,30 +71,26 @@ class Foreground:
         return HOLDS
 
     async def _show_start(self, patience: float) -> None:
-        began = time.monotonic()
-        shown = display.progress(self._console, self._pages)
+        shown = display.progress(self._console, self._pages, self._began)
         try:
             while not (self._supervisor.settled or self._stop.is_set()):
                 shown.update(self._rows())
-                if time.monotonic() - began > patience:
+                if time.monotonic() - self._began > patience:
                     break
                 await self._pause(_REFRESH_SECONDS)
             shown.update(self._rows())
         finally:
             shown.close()
         if not self._stop.is_set():
-            took = time.monotonic() - began
+            took = time.monotonic() - self._began
             display.announce(self._console, self._rows(), self._pages, took)
             self._console.print("Ctrl-C stops everything; data stays")
 
     async def _show_changes(self) -> None:
         """A line for each change from now on, until asked to stop."""
-        shown = display.PlainProgress(self._console)
-        seen = {row["instance"]: row["state"] for row in self._rows()}
+        shown = display.PlainProgress(self._console, self._began, known=self._rows())
         while not self._stop.is_set():
-            rows = self._rows()
-            shown.update([row for row in rows if seen.get(row["instance"]) != row["state"]])
-            seen = {row["instance"]: row["state"] for row in rows}
+            shown.update(self._rows())
             await self._pause(_POLL_SECONDS)
         self._console.print("stopping")
 
@@ -141,7 +138,7 @@ class Foreground:
 def run_in_foreground(plan: Plan, servers: Servers, timeout: float) -> int:
     """Run a plan in this process until Ctrl-C; the exit code."""
     state.prepare(plan.settings)
-    return asyncio.run(Foreground(plan, servers, Console()).run(timeout))
+    return asyncio.run(Foreground(plan, servers, Console(highlight=False)).run(timeout))
 
 
 def run_detached(plan: Plan, arguments: Sequence[str], timeout: float) -> int:
@@ -160,6 +157,7 @@ def run_detached(plan: Plan, arguments: Sequence[str], timeout: float) -> int:
     """
     settings = plan.settings
     state.prepare(settings)
+    state.StateLock(settings).require_free()
     said = settings.logs_dir / "supervisor.err"
     with said.open("wb") as errors:
         supervisor = subprocess.Popen(  # noqa: S603 - ourselves, with our own arguments
@@ -169,10 +167,10 @@ def run_detached(plan: Plan, arguments: Sequence[str], timeout: float) -> int:
             stderr=errors,
             start_new_session=True,
         )
-    console = Console()
+    console = Console(highlight=False)
     began = time.monotonic()
     to_open = pages.to_open(plan)
-    shown = display.progress(console, to_open)
+    shown = display.progress(console, to_open, began)
     rows: list[dict[str, Any]] = []
     try:
         while time.monotonic() - began < timeout:

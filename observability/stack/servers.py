@@ -29,7 +29,7 @@ class Servers:
             state=settings.state_dir,
             ports=ports,
             host=HOST,
-            inbox_url=f"{settings.url(CONSOLE)}/alertmanager",
+            inbox_url=f"{settings.url(CONSOLE)}/api/inbox/alertmanager",
         )
         self._settings = settings
         self._found: dict[str, resolve.Resolved] = {}

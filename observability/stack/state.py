@@ -71,14 +71,20 @@ class StateLock:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             file.close()
-            raise UsageError(
-                f"a stack is already running on {self._folder} (pid {self.holder()}): "
-                "stop it with `belfry down` or set BELFRY_STATE_DIR to another folder"
-            ) from None
+            raise self._taken(self.holder()) from None
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()
         self._file = file
+
+    def require_free(self) -> None:
+        """Make sure that there is no supervisor yet.
+
+        Raises:
+            UsageError: there is one; names its pid.
+        """
+        if (pid := self.holder()) is not None:
+            raise self._taken(pid)
 
     def release(self) -> None:
         """Give the lock back."""
@@ -97,6 +103,12 @@ class StateLock:
         except (FileNotFoundError, ValueError):
             pass
         return None
+
+    def _taken(self, pid: int | None) -> UsageError:
+        return UsageError(
+            f"a stack is already running on {self._folder} (pid {pid}): "
+            "stop it with `belfry down` or set BELFRY_STATE_DIR to another folder"
+        )
 
     @property
     def _path(self) -> Path:
