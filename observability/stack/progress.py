@@ -31,13 +31,17 @@ class Progress:
 
     @property
     def text(self) -> str:
-        """One short line: `compiles 210 of 960, 41 s of about 120 s`."""
+        """One short line: `compiles 210 of 960, 41 s of about 120 s`.
+
+        The estimate is left out once it has proved too short.
+        """
         words = _WORDS[self.phase]
         if self.phase == "compile":
             words += f" {self.done} of {self.total}"
         elif self.phase == "download" and self.done:
             words += f" ({self.done})"
-        return f"{words}, {self.elapsed:.0f} s of about {self.estimate:.0f} s"
+        estimate = f" of about {self.estimate:.0f} s" if self.elapsed < self.estimate else ""
+        return f"{words}, {self.elapsed:.0f} s{estimate}"
 
     def as_json(self) -> dict[str, Any]:
         """For a program to read."""

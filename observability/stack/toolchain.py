@@ -96,13 +96,19 @@ async def _install(home: Path) -> None:
             await process.wait()
             raise
         if process.returncode:
-            last = output.decode(errors="replace").strip().splitlines()[-1:]
             raise ToolchainError(
-                "the Go toolchain could not be installed"
-                f" ({last[0] if last else 'no output'}): check the network, or put Go on PATH"
+                f"the Go toolchain could not be installed ({_reason(output)}): "
+                "check the network, or put Go on PATH"
             )
         with contextlib.suppress(OSError):  # another build was quicker
             target.rename(home)
+
+
+def _reason(output: bytes) -> str:
+    """The line of an installer's output that says what is wrong."""
+    lines = [line.strip() for line in output.decode(errors="replace").splitlines() if line.strip()]
+    errors = [line for line in lines if line.lower().startswith("error")]
+    return (errors or lines[-1:] or ["no output"])[0]
 
 
 def _installer() -> list[str]:

@@ -110,6 +110,8 @@ def test_progress_is_one_short_line() -> None:
     assert compiling.text == "compiles 210 of 960, 41 s of about 220 s"
     downloading = Progress("loki", "download", 12, 0, 3, 220)
     assert downloading.text == "downloads its modules (12), 3 s of about 220 s"
+    late = Progress("loki", "link", 960, 960, 300, 220)
+    assert late.text == "links, 300 s"
 
 
 async def test_a_built_server_is_not_built_again(tiny: Make, tmp_path: Path) -> None:
