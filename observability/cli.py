@@ -22,6 +22,7 @@ from observability.stack import commands
 _GROUPS: Final = {
     "fault": "observability.faults:app",
     "alerts": "observability.alerting.commands:app",
+    "bench": "observability.proof.commands:app",
     "audit": "observability.proof.audit_commands:app",
 }
 _ENTRY_POINTS: Final = "belfry.commands"

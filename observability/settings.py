@@ -148,6 +148,11 @@ class Settings(BaseSettings):
         return self.state_dir / "secrets"
 
     @property
+    def dashboards_dir(self) -> Path:
+        """Folder of the dashboards, beside the file that says what runs."""
+        return self.config.parent / "dashboards"
+
+    @property
     def audit_dir(self) -> Path:
         """Folder of the services' audit journals."""
         return self.state_dir / "audit"

@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 
 from observability.query.api import Api, BackendError
+from observability.query.prometheus import Series
 
 Value = str | int | float | bool | list[Any] | None
 
@@ -148,6 +149,23 @@ class Jaeger:
         """Span names of a service."""
         answer = await self._api.get("operations", service=service)
         return sorted({one["name"] for one in answer.get("operations") or []})
+
+    async def dependencies(self, start: float, end: float) -> list[Series]:
+        """How often each service called each other, as Jaeger's pages show it.
+
+        Returns:
+            One series an edge, labels `parent` and `child`, with a single point: the calls.
+        """
+        answer = await self._pages.get(
+            "dependencies", endTs=int(end * 1000), lookback=int((end - start) * 1000)
+        )
+        return [
+            Series(
+                {"parent": edge["parent"], "child": edge["child"]},
+                [(end, float(edge["callCount"]))],
+            )
+            for edge in answer.get("data") or []
+        ]
 
     async def _ids(self, search: Search) -> list[str]:
         answer = await self._pages.get(

@@ -1,0 +1,24 @@
+"""Dashboards read back from their JSON: panels, variables filled as Grafana fills them, answers.
+
+The console draws what is here, `belfry verify` checks that every panel has data.
+"""
+
+from observability.boards.answers import Answer, Backends, Span, ask
+from observability.boards.model import Board, Panel, Target, Variable, load_all, load_board
+from observability.boards.variables import Values, fill, resolve
+
+__all__ = [
+    "Answer",
+    "Backends",
+    "Board",
+    "Panel",
+    "Span",
+    "Target",
+    "Values",
+    "Variable",
+    "ask",
+    "fill",
+    "load_all",
+    "load_board",
+    "resolve",
+]
