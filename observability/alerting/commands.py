@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from observability.alerting import listing
+
 app = typer.Typer(help="Notifications received.", invoke_without_command=True)
 
 
@@ -23,8 +25,6 @@ def alerts(
     """Notifications received, newest last."""
     if context.invoked_subcommand is not None:
         return
-    from observability.alerting import listing  # noqa: PLC0415 - `belfry --help` stays quick
-
     if not follow:
         listing.show(status, as_json=as_json)
         return

@@ -11,10 +11,11 @@ from fastapi import APIRouter, Header, HTTPException, Query, Response
 from fastapi.responses import StreamingResponse
 
 from observability.alerting.notifications import Heartbeat, Notification, Store
-from observability.alerting.webhook import Status, Webhook
+from observability.alerting.webhook import Moment, Status, Webhook
 
 _KEEPALIVE_SECONDS = 15.0
 _LISTENERS_MAX = 64
+_ID_MAX = 2**63 - 1  # SQLite's largest integer
 
 
 class Inbox:
@@ -94,8 +95,8 @@ def router(inbox: Inbox) -> APIRouter:
     @routes.get("")
     async def listed(
         status: Annotated[Status | None, Query()] = None,
-        since: Annotated[datetime | None, Query()] = None,
-        after: Annotated[int, Query(ge=0)] = 0,
+        since: Annotated[Moment | None, Query()] = None,
+        after: Annotated[int, Query(ge=0, le=_ID_MAX)] = 0,
         limit: Annotated[int, Query(ge=1, le=1_000)] = 500,
     ) -> list[Notification]:
         """The newest notifications that match, newest last."""
@@ -110,8 +111,8 @@ def router(inbox: Inbox) -> APIRouter:
 
     @routes.get("/stream")
     async def stream(
-        after: Annotated[int | None, Query(ge=0)] = None,
-        last_event_id: Annotated[int | None, Header(ge=0)] = None,
+        after: Annotated[int | None, Query(ge=0, le=_ID_MAX)] = None,
+        last_event_id: Annotated[int | None, Header(ge=0, le=_ID_MAX)] = None,
     ) -> StreamingResponse:
         """Each notification as it arrives, as server-sent events; `after` an id, or from now on."""
         if inbox.full:

@@ -5,12 +5,23 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
 Status = Literal["firing", "resolved"]
 _Text = Annotated[str, StringConstraints(max_length=8_192)]
 _Labels = Annotated[dict[str, _Text], Field(max_length=64)]
+
+
+def _utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("out of the range of dates") from None
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_utc)]
+"""A time with its zone given, turned to UTC."""
 
 # Go's zero time: Alertmanager's way of saying "not yet".
 _NEVER = datetime(1, 1, 1, tzinfo=UTC)
@@ -26,8 +37,8 @@ class WebhookAlert(_Payload):
     status: Status
     labels: _Labels
     annotations: _Labels = Field(default_factory=dict)
-    starts_at: datetime
-    ends_at: datetime | None = None
+    starts_at: Moment
+    ends_at: Moment | None = None
     generator_url: _Text = Field(default="", alias="generatorURL")
     fingerprint: Annotated[str, StringConstraints(min_length=1, max_length=128)]
 
