@@ -33,7 +33,6 @@ from sqlalchemy import (
     String,
     delete,
     exists,
-    or_,
     select,
     update,
 )
@@ -151,6 +150,7 @@ class Relay:
         self._name = uuid.uuid4().hex
         self._wake = asyncio.Event()
         self._cleaned_at = utc_now()
+        self._stopping = False
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -163,16 +163,12 @@ class Relay:
 
     async def stop(self) -> None:
         """Publish what is committed, if the queue lets us, and end."""
-        if self._task is None:
-            return
-        self._task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
+        if self._task is not None:
+            # Not cancelled: between publishing and marking as sent that would publish twice.
+            self._stopping = True
+            self._wake.set()
             await self._task
-        try:
-            while await self.send_batch():
-                pass
-        except (Problem, QueueError) as error:
-            log.warning("outbox_left_unsent", error=str(error))
+            self._task = None
 
     async def send_batch(self) -> int:
         """Publish some of the oldest unsent events; returns how many.
@@ -194,18 +190,22 @@ class Relay:
         return len(sent)
 
     async def _run(self) -> None:
-        while True:
+        last = False
+        while not last:
+            last = self._stopping  # then once more, for what was committed meanwhile
             self._wake.clear()
             pause = POLL_SECONDS
             try:
                 if await self.send_batch() == BATCH:
+                    last = False
                     continue
                 await self._clean()
             except (Problem, QueueError) as error:
                 log.warning("outbox_waits", error=str(error))
                 pause = RETRY_SECONDS
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), pause)
+            if not self._stopping:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._wake.wait(), pause)
 
     async def _claim(self) -> Sequence[OutboxMixin]:
         """The oldest unsent events, ours for a while; none while another replica has some."""
@@ -218,21 +218,18 @@ class Relay:
         held = exists().where(
             other.sent_at.is_(None), other.claimed_until > now, other.claimed_by != self._name
         )
-        # Asked of the row itself too: of two replicas that start at the same time the second one
-        # waits for the first one's lock and then finds the row claimed.
-        free = or_(
-            outbox.claimed_until.is_(None),
-            outbox.claimed_until <= now,
-            outbox.claimed_by == self._name,
-        )
         claim = (
             update(outbox)
-            .where(outbox.id.in_(oldest.scalar_subquery()), ~held, free, outbox.sent_at.is_(None))
+            .where(outbox.id.in_(oldest.scalar_subquery()), ~held, outbox.sent_at.is_(None))
             .values(claimed_by=self._name, claimed_until=now + CLAIM)
             .returning(outbox)
             .execution_options(synchronize_session=False)
         )
+        # Replicas take turns at the oldest event, so that the second one sees the first one's claim
+        # (on SQLite the transaction itself lets only one in).
+        turn = oldest.limit(1).with_for_update()
         async with self._db.session() as session:
+            await session.execute(turn)
             rows = (await session.scalars(claim)).all()
         return sorted(rows, key=lambda row: row.id)
 

@@ -1,0 +1,98 @@
+"""A service's attachment: stall, late queue, figures on /metrics, trace across the queue."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from observability import continued
+from services.kit.queue import SHOP, Attachment, Consumer, open_queue
+from services.kit.queue.port import QueueError
+from services.kit.queue.rabbitmq import RabbitQueue
+from tests.support.queues import Received, until
+from tests.support.rabbitmq import Broker
+
+PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    """A queue in a file: what is tested here is above the port."""
+    return f"sqlite:///{tmp_path}/queue.db"
+
+
+async def test_stalled_consumers_take_nothing_until_released(url: str) -> None:
+    """While stalled the backlog grows and can be seen; afterwards all of it is worked off."""
+    stalled = True
+    queue, received = open_queue(url), Received()
+    attachment = Attachment(queue, SHOP, [Consumer("orders", received)], lambda: stalled)
+    attachment.start()
+    await until(attachment_ready(attachment))
+    await asyncio.sleep(0.3)
+    for number in range(3):
+        await queue.publish("shipment.created", {"n": number})
+    await until(lambda: depth(attachment, "orders") == 3)
+    assert received.ids == []
+    stalled = False
+    await received.reaches(3)
+    await until(lambda: depth(attachment, "orders") == 0)
+    await attachment.stop()
+    await queue.close()
+
+
+def attachment_ready(attachment: Attachment) -> Callable[[], bool]:
+    """Whether figures have been read, which is after attaching."""
+    return lambda: bool(attachment.figures())
+
+
+def depth(attachment: Attachment, queue: str) -> int:
+    """The latest depth of a queue."""
+    return next(one.depth for one in attachment.figures() if one.destination == queue)
+
+
+async def test_handler_runs_in_the_trace_of_the_publisher(url: str) -> None:
+    """Trace id and baggage cross the queue."""
+    queue, received = open_queue(url), Received()
+    await queue.declare(SHOP)
+    await queue.consume("orders", received)
+    with continued({"traceparent": PARENT, "baggage": "tier=gold"}):
+        await queue.publish("shipment.created", {})
+    await received.reaches(1)
+    headers = received.messages[0].headers
+    assert headers["traceparent"].split("-")[1] == PARENT.split("-")[1]
+    assert headers["baggage"] == "tier=gold"
+    await queue.close()
+
+
+async def test_service_starts_while_the_broker_is_away(broker: Broker) -> None:
+    """Not ready, but up; attached and consuming once the broker is there."""
+    await asyncio.to_thread(broker.stop)
+    queue, received = RabbitQueue(broker.url, patience_seconds=0.5), Received()
+    attachment = Attachment(queue, SHOP, [Consumer("orders", received)])
+    attachment.start()
+    await asyncio.sleep(1)
+    with pytest.raises(QueueError):
+        await attachment.check()
+    await asyncio.to_thread(broker.start)
+    await until(attachment_ready(attachment))
+    await attachment.check()
+    await queue.publish("shipment.created", {})
+    await received.reaches(1)
+    await attachment.stop()
+    await queue.close()
+
+
+async def test_publishing_while_the_broker_is_away_fails_clearly(broker: Broker) -> None:
+    """After the time it may take, with an error that names the broker and no password."""
+    queue = RabbitQueue(broker.url, patience_seconds=1.0)
+    await queue.declare(SHOP)
+    await asyncio.to_thread(broker.stop)
+    try:
+        with pytest.raises(QueueError, match=f"127.0.0.1:{broker.port}") as caught:
+            await queue.publish("order.paid", {})
+        assert "guest" not in str(caught.value)
+    finally:
+        await asyncio.to_thread(broker.start)
+    await queue.publish("order.paid", {})
+    await queue.close()
