@@ -1,0 +1,96 @@
+"""Real servers for tests of alerting: Prometheus, Alertmanager and the console, on free ports."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import httpx
+import pytest
+
+from observability.settings import Settings
+
+
+def free_port() -> int:
+    """A port nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def server(name: str, beside: str) -> Path:
+    """A server on PATH, else the one that the stack built; without it the test fails."""
+    built = sorted(Settings().cache_dir.glob(f"bin/{beside}-*/{name}"))
+    found = shutil.which(name) or (built[-1] if built else None)
+    if found is None:
+        pytest.fail(f"{name} is neither on PATH nor built: run `belfry up` once")
+    return Path(found)
+
+
+class Process:
+    """A server in a folder of its own, ended when the test ends."""
+
+    def __init__(
+        self,
+        *command: str | Path,
+        folder: Path,
+        ready: str,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        name = Path(str(command[0])).name
+        self._log = (folder / f"{name}.log").open("wb")
+        self._process = subprocess.Popen(
+            [str(part) for part in command],
+            cwd=folder,
+            env={**os.environ, **(environment or {})},
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+        )
+        self._await(ready)
+
+    def stop(self) -> float:
+        """Ask it to stop and wait; answers how many seconds it took."""
+        began = time.monotonic()
+        self._process.send_signal(signal.SIGTERM)
+        self._process.wait(timeout=20)
+        self._log.close()
+        return time.monotonic() - began
+
+    def _await(self, url: str) -> None:
+        deadline = time.monotonic() + 40
+        while time.monotonic() < deadline:
+            if self._process.poll() is not None:
+                break
+            try:
+                if httpx.get(url, timeout=2).is_success:
+                    return
+            except httpx.TransportError:
+                pass
+            time.sleep(0.1)
+        self._process.kill()
+        self._process.wait()
+        self._log.close()
+        pytest.fail(f"not ready: {url}\n{Path(self._log.name).read_text(errors='replace')[-2000:]}")
+
+
+def console(folder: Path, port: int) -> Process:
+    """The console as the supervisor starts it, with its state in `folder`."""
+    return Process(
+        sys.executable,
+        *("-m", "uvicorn", "observability.console.app:app", "--port", str(port)),
+        *("--no-access-log", "--timeout-graceful-shutdown", "10"),
+        folder=folder,
+        ready=f"http://127.0.0.1:{port}/readyz",
+        environment={
+            "BELFRY_STATE_DIR": str(folder / "state"),
+            "BELFRY_PORT_CONSOLE": str(port),
+            "OTEL_SDK_DISABLED": "true",
+            "PYTHONPATH": str(Path(__file__).parents[3]),
+        },
+    )
