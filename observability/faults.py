@@ -193,6 +193,7 @@ def set_faults(
     values = dict(_assignment(one) for one in assignments)
     file = _flag_file()
     file.set(values)
+    _audited("fault_set", values)
     _show([fault for fault in file.faults() if fault.active], as_json)
 
 
@@ -204,7 +205,17 @@ def clear_faults(
     """Turn faults off."""
     file = _flag_file()
     file.clear(names or [])
+    _audited("fault_cleared", dict.fromkeys(names or ["all"], "off"))
     _show([fault for fault in file.faults() if fault.active], as_json)
+
+
+def _audited(action: str, values: dict[str, str]) -> None:
+    from observability.settings import load_settings  # noqa: PLC0415 - keeps --help quick
+    from observability.stack.audited import record  # noqa: PLC0415
+
+    settings = load_settings()
+    for name, value in values.items():
+        record(settings, action, name, value=value)
 
 
 def _assignment(text: str) -> tuple[str, str]:

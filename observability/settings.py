@@ -15,6 +15,8 @@ from observability.exits import UsageError
 HOST: Final = "127.0.0.1"
 PREFIX: Final = "BELFRY_"
 _PORT_PREFIX: Final = "BELFRY_PORT_"
+#: What `instrument(app)` reads and the stack does not.
+_LIBRARY_VARIABLES: Final = frozenset({"BELFRY_ACCESS_LOG", "BELFRY_AUDIT_DIR", "BELFRY_LOG_LEVEL"})
 
 #: Ports on loopback before `port_offset`.
 DEFAULT_PORTS: Final[Mapping[str, int]] = {
@@ -206,6 +208,7 @@ def _refuse_unknown(settings: Settings) -> None:
         "BELFRY_PORTS",
         "BELFRY_GRAFANA_URL",
     }
+    known |= _LIBRARY_VARIABLES
     known |= {port_variable(name) for name in [*DEFAULT_PORTS, *services]}
     for name in sorted(os.environ):
         if name.startswith(PREFIX) and name not in known:

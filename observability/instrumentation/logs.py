@@ -139,7 +139,8 @@ def _write(
     for key, value in fields.items():
         # A field may not take the place of what each record has.
         record[f"field_{key}" if key in record else key] = value
-    write_line(to_json(record))
+    if telemetry is None or telemetry.prints:
+        write_line(to_json(record))
     if telemetry is not None and telemetry.logs is not None and not in_export_thread():
         # Values that may change later are fixed now; the rest is done in the export thread.
         attributes = {

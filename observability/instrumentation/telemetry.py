@@ -49,9 +49,11 @@ class Telemetry:
         spans: the queue of finished spans, None when they are not exported.
         logs: the queue of log records, None when they are not exported.
         access_log: whether each request is logged.
+        prints: whether log records also go to standard output; not so in a command.
     """
 
-    def __init__(self, name: str, version: str | None) -> None:
+    def __init__(self, name: str, version: str | None, *, prints: bool = True) -> None:
+        self.prints = prints
         found = settings.load()
         self.settings = found
         self.resource = resource.build(name, version)

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from observability.exits import DOES_NOT_HOLD, HOLDS
 from observability.settings import Settings, load_settings
-from observability.stack import control, display, plan, runner
+from observability.stack import audited, control, display, plan, runner
 from observability.stack import logs as files
 from observability.stack.config import load_config
 from observability.stack.servers import Servers
@@ -129,12 +129,12 @@ def scale(target: str, timeout: float) -> int:
     """
     settings = load_settings()
     ((name, replicas),) = plan.parse_scale([target]).items()
-    return _change(
-        settings,
-        name,
-        timeout,
-        lambda: control.ask(settings, "scale", name=name, replicas=replicas, timeout=_STOP_SECONDS),
-    )
+
+    def change() -> None:
+        control.ask(settings, "scale", name=name, replicas=replicas, timeout=_STOP_SECONDS)
+        audited.record(settings, "scale", name, replicas=str(replicas))
+
+    return _change(settings, name, timeout, change)
 
 
 def _change(settings: Settings, name: str, timeout: float, change: Callable[[], object]) -> int:
@@ -154,7 +154,8 @@ def _wait_for(settings: Settings, name: str, timeout: float) -> int:
         rows = [row for row in everything if name in {row["name"], row["instance"]}]
         lacking = [row for row in rows if row["state"] != "ready"]
         if not lacking:
-            typer.echo(f"{', '.join(row['instance'] for row in rows) or f'no {name}'} ready")
+            instances = ", ".join(row["instance"] for row in rows)
+            typer.echo(f"{instances} ready" if instances else f"no {name} runs any more")
             return HOLDS
         if time.monotonic() > deadline:
             for row in lacking:

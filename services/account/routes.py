@@ -8,10 +8,11 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, Field, StringConstraints
 from sqlalchemy import select, update
 
-from observability import counter, get_logger
+from observability import audit, counter, get_logger
 from services.account.model import Account
 from services.account.passwords import Passwords
 from services.account.settings import Settings
+from services.kit.auditing import Source
 from services.kit.auth import SCHEME, CurrentUser, Role, TokenKey, User, unauthorized
 from services.kit.database import Database
 from services.kit.problems import Problem
@@ -96,17 +97,19 @@ Use = Annotated[Parts, Depends(_parts)]
 
 
 @router.post("/accounts", status_code=201)
-async def sign_up(new: SignUp, parts: Use) -> AccountOut:
+async def sign_up(new: SignUp, parts: Use, source: Source) -> AccountOut:
     """Make an account; 409 if the e-mail address has one."""
     account_id = await create(parts, new, role="customer")
     if account_id is None:
+        audit("sign_up", actor="anonymous", target="account", outcome="failure", source=source)
         raise Problem(409, "E-mail address taken", "There is an account with this address.")
     log.info("account_created", account_id=account_id)
+    audit("sign_up", actor=account_id, target=f"account {account_id}", source=source)
     return AccountOut(id=account_id, email=new.email, name=new.name)
 
 
 @router.post("/sessions", status_code=201)
-async def sign_in(who: SignIn, parts: Use) -> SessionOut:
+async def sign_in(who: SignIn, parts: Use, source: Source) -> SessionOut:
     """Sign in; 401 if there is no such account or the password is another."""
     async with parts.db.read() as session:
         account = await session.scalar(select(Account).where(Account.email == who.email))
@@ -115,12 +118,15 @@ async def sign_in(who: SignIn, parts: Use) -> SessionOut:
     if account is None or not verified:
         SIGN_INS.labels("refused").inc()
         log.warning("sign_in_refused", account_id=account.id if account else None)
+        target = f"account {account.id}" if account else "unknown account"
+        audit("sign_in", actor="anonymous", target=target, outcome="denied", source=source)
         raise unauthorized("No account has this e-mail address and this password.")
     await _renew_hash(parts, account, who.password)
     user = User(account.id, account.email, account.name, _role(account))
     token, expires_at = parts.key.issue(user, parts.lifetime)
     SIGN_INS.labels("ok").inc()
     log.info("signed_in", account_id=account.id)
+    audit("sign_in", actor=account.id, target=f"account {account.id}", source=source)
     return SessionOut(token=token, expires_at=expires_at, account=_out(account))
 
 
@@ -131,14 +137,23 @@ async def me(user: CurrentUser, parts: Use) -> AccountOut:
 
 
 @router.put("/accounts/me/password", status_code=204)
-async def change_password(change: PasswordChange, user: CurrentUser, parts: Use) -> None:
+async def change_password(
+    change: PasswordChange, user: CurrentUser, parts: Use, source: Source
+) -> None:
     """Set a new password; 401 if the present one is another than said."""
     account = await _own(parts, user)
     if not await parts.passwords.verify(account.password_hash, change.current_password):
         log.warning("password_change_refused", account_id=user.id)
+        _audit_password(user, source, "denied")
         raise unauthorized("The current password is another.")
     await _store_hash(parts, account, change.new_password)
     log.info("password_changed", account_id=user.id)
+    _audit_password(user, source, "success")
+
+
+def _audit_password(user: User, source: str, outcome: str) -> None:
+    target = f"account {user.id}"
+    audit("password_change", actor=user.id, target=target, outcome=outcome, source=source)
 
 
 async def create(parts: Parts, new: SignUp, role: Role) -> str | None:

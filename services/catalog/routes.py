@@ -6,10 +6,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Path, Query, Request
 from pydantic import BaseModel, Field, StringConstraints, model_validator
 
-from observability import counter, get_logger
+from observability import audit, counter, get_logger
 from services.catalog.model import Reservation
 from services.catalog.products import Products
 from services.catalog.reservations import Reservations, merged
+from services.kit.auditing import Source
 from services.kit.auth import AdminUser
 from services.kit.database import Database
 from services.kit.problems import Problem
@@ -140,7 +141,7 @@ async def list_categories(parts: Use) -> list[str]:
 
 @router.patch("/products/{product_id}")
 async def change_product(
-    product_id: ProductId, change: ProductChange, admin: AdminUser, parts: Use
+    product_id: ProductId, change: ProductChange, admin: AdminUser, parts: Use, source: Source
 ) -> ProductOut:
     """Set price or stock; shoppers see it within the staleness of the cache."""
     changes: dict[str, Any] = change.model_dump(exclude_none=True)
@@ -148,6 +149,9 @@ async def change_product(
     if product is None:
         raise _no_such(product_id)
     log.info("product_changed", product_id=product_id, account_id=admin.id, **changes)
+    for field, value in changes.items():
+        action = "price_change" if field == "price_cents" else "stock_change"
+        audit(action, actor=admin.id, target=f"product {product_id}", source=source, new=value)
     return ProductOut(**product)
 
 

@@ -5,12 +5,15 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Header, Path, Request
 from pydantic import BaseModel, Field, SecretStr, StringConstraints, field_validator
 
+from observability import audit
 from services.checkout.checkout import Checkout, fingerprint, no_such
 from services.checkout.orders import Orders
 from services.checkout.orders import Request as Placing
 from services.checkout.payment import digits, tokenize
 from services.checkout.views import OrderOut, OrdersOut, order_out
+from services.kit.auditing import Source
 from services.kit.auth import CurrentUser
+from services.kit.problems import Problem
 
 router = APIRouter()
 
@@ -71,7 +74,9 @@ class NewOrder(BaseModel):
 
 
 @router.post("/orders", status_code=201, response_model=OrderOut)
-async def place(new: NewOrder, user: CurrentUser, parts: Use, key: Key) -> dict[str, Any]:
+async def place(
+    new: NewOrder, user: CurrentUser, parts: Use, key: Key, source: Source
+) -> dict[str, Any]:
     """Order what is in the cart; repeated under the same key it gives the same answer."""
     card = new.payment.card_number.get_secret_value()
     asked = {**new.model_dump(exclude={"payment"}), "card": digits(card)[-4:]}
@@ -82,7 +87,15 @@ async def place(new: NewOrder, user: CurrentUser, parts: Use, key: Key) -> dict[
         shipping_method=new.shipping_method,
         payment_token=tokenize(card),
     )
-    return await parts.checkout.place(user, placing, new.expected_total_cents)
+    try:
+        order = await parts.checkout.place(user, placing, new.expected_total_cents)
+    except Problem as problem:
+        outcome = {"outcome": "failure", "reason": problem.title}
+        audit("order", actor=user.id, target=f"idempotency key {key}", source=source, **outcome)
+        raise
+    target = f"order {order['id']}"
+    audit("order", actor=user.id, target=target, source=source, total_cents=order["total_cents"])
+    return order
 
 
 @router.get("/orders")
@@ -102,7 +115,8 @@ async def show(order_id: OrderId, user: CurrentUser, parts: Use) -> OrderOut:
 
 
 @router.post("/orders/{order_id}/cancel")
-async def cancel(order_id: OrderId, user: CurrentUser, parts: Use) -> OrderOut:
+async def cancel(order_id: OrderId, user: CurrentUser, parts: Use, source: Source) -> OrderOut:
     """Cancel an order that is not shipped yet; the money goes back."""
     await parts.checkout.cancel(user, order_id)
+    audit("order_cancel", actor=user.id, target=f"order {order_id}", source=source)
     return await show(order_id, user, parts)

@@ -15,7 +15,7 @@ import uuid
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
-from observability import continued, counter, get_logger, histogram, span
+from observability import audit, continued, counter, get_logger, histogram, span
 from services.checkout.model import Order, Status, Step
 from services.checkout.payment import Payments
 from services.checkout.progress import Move, Progress
@@ -165,6 +165,8 @@ class Saga:
 
     async def _refund(self, order: Order) -> Move:
         refunded = await self._payments.refund(order.id)
+        if refunded:
+            audit("refund", actor="checkout", target=f"order {order.id}", cents=order.total_cents)
         return Move(Step.REFUND, "refunded" if refunded else "not_needed", Step.RELEASE)
 
     async def _release(self, order: Order) -> Move:

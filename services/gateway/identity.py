@@ -14,6 +14,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from observability import current_trace_id, histogram
+from services.kit.auditing import FORWARDED, client_address
 from services.kit.client import ServiceClient
 
 _SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
@@ -45,6 +46,8 @@ class CountingClient(ServiceClient):
         calls = _calls.get()
         if calls is not None:
             calls[0] += 1
+        if address := client_address.get():
+            options["headers"] = {**(options.get("headers") or {}), FORWARDED: address}
         return await super().request(method, path, **options)
 
 
@@ -71,6 +74,7 @@ class RequestIdentity:
         structlog.contextvars.bind_contextvars(request_id=request_id)
         calls = [0]
         _calls.set(calls)
+        client_address.set(scope["client"][0] if scope.get("client") else "")
 
         async def send_with_ids(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -1,0 +1,37 @@
+"""What a person does by a command, in the audit trail."""
+
+import getpass
+import os
+
+from observability.settings import Settings
+
+SERVICE = "belfry"
+INSTANCE = "belfry-cli"
+SEND_SECONDS = 2.0
+
+
+def record(settings: Settings, action: str, target: str, **detail: str) -> None:
+    """Record an act of whoever runs the command: in the journal, and sent to the Collector.
+
+    Args:
+        settings: whose state folder and Collector.
+        action: what was done: `fault_set`, `scale`, ….
+        target: what it was done to.
+        detail: what else is worth keeping.
+    """
+    # Commands that record nothing shall not wait for these.
+    from observability.instrumentation import state  # noqa: PLC0415
+    from observability.instrumentation.audit import DIRECTORY_VARIABLE, audit  # noqa: PLC0415
+    from observability.instrumentation.telemetry import Telemetry  # noqa: PLC0415
+
+    os.environ[DIRECTORY_VARIABLE] = str(settings.audit_dir)
+    os.environ["OTEL_SERVICE_NAME"] = SERVICE
+    os.environ["OTEL_EXPORTER_OTLP_ENDPOINT"] = settings.url("collector")
+    os.environ["OTEL_RESOURCE_ATTRIBUTES"] = (
+        f"service.namespace=belfry,service.instance.id={INSTANCE},"
+        f"deployment.environment.name={settings.environment}"
+    )
+    telemetry = Telemetry(SERVICE, None, prints=False)
+    state.add(telemetry)
+    audit(action, actor=getpass.getuser(), target=target, source="command line", **detail)
+    telemetry.shutdown(SEND_SECONDS)
