@@ -4,7 +4,7 @@ from dashboards.build.board import Dashboard, Row
 from dashboards.build.links import to_dashboard, to_traces
 from dashboards.build.model import Look, Meaning
 from dashboards.build.panels import node_graph, timeseries, traces
-from dashboards.build.promql import ENVIRONMENT, SERVICE, quantile, rate, total
+from dashboards.build.promql import ENVIRONMENT, SERVICE, quantile, rate, share, total
 from dashboards.build.queries import Prom, ServiceMap, TraceSearch
 from dashboards.build.style import PER_SECOND, RATIO, SECONDS, above
 from dashboards.build.tables import Column, Lines, table
@@ -40,8 +40,10 @@ _MAP = Row(
             ),
             Column(
                 "Failing",
-                f"{total(rate(f'{_CALLS}_count', _FAILED, ENVIRONMENT), *_EDGE)}"
-                f" / {total(rate(f'{_CALLS}_count', ENVIRONMENT), *_EDGE)}",
+                share(
+                    total(rate(f"{_CALLS}_count", _FAILED, ENVIRONMENT), *_EDGE),
+                    total(rate(f"{_CALLS}_count", ENVIRONMENT), *_EDGE),
+                ),
                 Look(unit=RATIO, steps=above(0.01, 0.05)),
                 coloured=True,
             ),

@@ -13,6 +13,7 @@ from dashboards.build.promql import (
     quantile,
     rate,
     series,
+    share,
     total,
 )
 from dashboards.build.queries import Loki, Prom, TraceSearch
@@ -135,7 +136,7 @@ _ROUTES = Row(
             Column("Requests", total(_REQUESTS, *_ROUTE), Look(unit=PER_SECOND, decimals=2)),
             Column(
                 "Failing",
-                f"{total(_FAILURES, *_ROUTE)} / {total(_REQUESTS, *_ROUTE)}",
+                share(total(_FAILURES, *_ROUTE), total(_REQUESTS, *_ROUTE)),
                 Look(unit=RATIO, steps=above(0.01, 0.05)),
                 coloured=True,
             ),

@@ -40,3 +40,8 @@ def mean(histogram: str, *matchers: str, by: tuple[str, ...] = ()) -> str:
 def or_zero(expr: str) -> str:
     """`expr`, or 0 where it has no series: a count of things that have not happened yet."""
     return f"({expr}) or vector(0)"
+
+
+def share(part: str, whole: str) -> str:
+    """`part` of `whole` by the same labels, 0 where a line of `whole` has no part."""
+    return f"({part} / {whole}) or 0 * {whole}"

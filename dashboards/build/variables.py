@@ -13,7 +13,8 @@ _ALL = "$__all"
 class LabelValues:
     """A choice among the values a label has in a series.
 
-    `many` allows several and all of them, which also matches series without the label.
+    `many` allows several and all of them. `every` is the pattern for all: `.*` also matches series
+    without the label; Loki wants one label of a query to be there, so a service is `.+`.
     """
 
     name: str
@@ -21,6 +22,7 @@ class LabelValues:
     series: str
     of: str
     many: bool = True
+    every: str = ".*"
 
     def to_json(self) -> Json:
         """The variable as Grafana stores it."""
@@ -38,7 +40,7 @@ class LabelValues:
             "regex": "",
             "multi": self.many,
             "includeAll": self.many,
-            "allValue": ".*" if self.many else None,
+            "allValue": self.every if self.many else None,
             "current": current,
             "options": [],
             "hide": 0,
@@ -132,6 +134,7 @@ SERVICES = LabelValues(
     "Service",
     'up{job="services",deployment_environment_name=~"$environment"}',
     "service_name",
+    every=".+",
 )
 ONE_SERVICE = LabelValues(
     "service",
