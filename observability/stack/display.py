@@ -109,7 +109,7 @@ class PlainProgress:
 def announce(console: Console, rows: Sequence[Row], pages: Mapping[str, str], took: float) -> None:
     """Say that the stack is ready, or what of it is not, and what to open."""
     lacking = [line for row, line in _lines_of(rows) if row["state"] != "ready"]
-    if lacking:
+    if lacking or not rows:
         console.print(Text(f"not ready after {took:.1f} s:", style="bold red"))
         for line in lacking:
             console.print(line, soft_wrap=True)
@@ -133,7 +133,9 @@ def table(rows: Sequence[Row], now: float) -> Table:
         shown.add_column(heading, no_wrap=True)
     for heading in ("version", "port", "memory", "uptime", "restarts", "pid"):
         shown.add_column(heading, no_wrap=True, justify="right")
-    shown.add_column("why not ready", overflow="fold")
+    reasons = any(row["reason"] for row in rows)
+    if reasons:
+        shown.add_column("why not ready", overflow="fold")
     for row, label in zip(rows, _labels(rows), strict=True):
         uptime = duration(now - row["started_at"]) if row["started_at"] else "-"
         shown.add_row(
@@ -145,7 +147,7 @@ def table(rows: Sequence[Row], now: float) -> Table:
             uptime,
             str(row["restarts"]),
             str(row["pid"] or "-"),
-            Text(row["reason"]),
+            *([Text(row["reason"])] if reasons else []),
         )
     return shown
 

@@ -132,8 +132,7 @@ class Process:
             began = logs.size(self.log)
             try:
                 code = await self._run_child()
-                ended = logs.last_line(self.log, began)
-                why = _describe(code) + (f": {ended}" if ended else "")
+                why = _describe(code, logs.last_line(self.log, began))
             except OSError as error:
                 code, why = None, f"cannot be started: {error}"
             if self._stopping or self._wake.is_set():
@@ -224,9 +223,10 @@ def _launcher() -> tuple[str, ...]:
     return (sys.executable, "-I", "-S", launch.__file__, str(os.getpid()))
 
 
-def _describe(code: int) -> str:
+def _describe(code: int, last_words: str) -> str:
+    """Why a child ended; what it wrote last explains an exit, but not being killed."""
     if code >= 0:
-        return f"exited with code {code}"
+        return f"exited with code {code}" + (f": {last_words}" if last_words else "")
     try:
         return f"killed by {signal.Signals(-code).name}"
     except ValueError:

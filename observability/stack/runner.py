@@ -51,6 +51,7 @@ class Foreground:
         lock.acquire()
         handlers: dict[str, control.Handler] = {
             "status": self._status,
+            "progress": self._progress,
             "scale": self._scale,
             "restart": self._supervisor.restart,
             "stop": self._stop_everything,
@@ -123,6 +124,9 @@ class Foreground:
             self._supervisor.kill()
         self._stop.set()
 
+    async def _progress(self) -> list[dict[str, Any]]:
+        return self._rows()
+
     async def _status(self) -> list[dict[str, Any]]:
         rows = await asyncio.to_thread(self._supervisor.status)
         return [row.as_json() for row in rows]
@@ -174,9 +178,9 @@ def run_detached(plan: Plan, arguments: Sequence[str], timeout: float) -> int:
     rows: list[dict[str, Any]] = []
     try:
         while time.monotonic() - began < timeout:
-            if supervisor.poll() is not None:
-                raise _refusal(supervisor.returncode, said.read_text(encoding="utf-8"))
-            rows = _status(settings) or rows
+            if (code := supervisor.poll()) is not None:
+                raise _refusal(code, said.read_text(encoding="utf-8"))
+            rows = _progress(settings) or rows
             shown.update(rows)
             if rows and all(row["state"] in {"ready", "failed"} for row in rows):
                 break
@@ -188,16 +192,16 @@ def run_detached(plan: Plan, arguments: Sequence[str], timeout: float) -> int:
     return HOLDS if rows and all(row["state"] == "ready" for row in rows) else DOES_NOT_HOLD
 
 
-def _status(settings: Settings) -> list[dict[str, Any]]:
+def _progress(settings: Settings) -> list[dict[str, Any]]:
     try:
-        rows: list[dict[str, Any]] = control.ask(settings, "status")
+        rows: list[dict[str, Any]] = control.ask(settings, "progress")
     except control.NotRunningError:
         return []
     return rows
 
 
 def _refusal(code: int, said: str) -> UsageError:
-    line = said.strip().splitlines()[-1:] or ["it said nothing"]
+    line = said.strip().splitlines()[-1:] or ["it was told to stop"]
     if code == WRONG_USE:
         return UsageError(line[0].removeprefix("belfry: "))
-    return UsageError(f"the supervisor ended with code {code}: {line[0]}")
+    return UsageError(f"the supervisor has ended (exit code {code}): {line[0]}")

@@ -1,6 +1,7 @@
 """Runs everything of a plan: starts it in order, builds what is missing, scales, stops it all."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
@@ -136,8 +137,12 @@ class Supervisor:
 
     async def _restart(self, process: Process, version: str | None) -> None:
         spec = process.spec
-        if process.state is State.BUILDING or not spec.command:
-            raise UsageError(f"{spec.name} is not built yet: {process.reason}")
+        if process.state is State.BUILDING:
+            raise UsageError(f"{spec.name} is still being built: {process.reason}")
+        if not spec.command:  # its build failed: whoever has mended the cause wants another try
+            process.enter(State.BUILDING, "is built again")
+            self._spawn(self._build([spec.name]))
+            return
         if version:
             spec = self._service(spec.name, int(spec.instance.rpartition("-")[2]), version)
         await process.restart(spec)
@@ -209,8 +214,9 @@ class Supervisor:
 
             try:
                 process.spec = await self._servers.build(name, progress)
-            except BuildError as error:
-                process.enter(State.FAILED, str(error))
+            except (BuildError, OSError) as error:
+                hint = f"; then `belfry restart {name}`"
+                process.enter(State.FAILED, f"{error}{hint}")
                 continue
             self._write_targets()
             process.start()
@@ -218,11 +224,13 @@ class Supervisor:
     async def _keep_house(self) -> None:
         while True:
             for process in list(self.processes.values()):
-                await asyncio.to_thread(logs.bound, process.log)
+                with contextlib.suppress(OSError):  # a full disk must not end the watch over it
+                    await asyncio.to_thread(logs.bound, process.log)
             await asyncio.sleep(_HOUSEKEEPING_SECONDS)
 
     def _changed(self, process: Process) -> None:
-        self._records.write(one.pid for one in self.processes.values() if one.pid is not None)
+        with contextlib.suppress(OSError):  # a full disk is no reason to stop supervising
+            self._records.write(one.pid for one in self.processes.values() if one.pid is not None)
         self._journal.note(process)
         self._listener(process)
 

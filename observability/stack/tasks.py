@@ -157,7 +157,8 @@ def _wait_for(settings: Settings, name: str, timeout: float) -> int:
             instances = ", ".join(row["instance"] for row in rows)
             typer.echo(f"{instances} ready" if instances else f"no {name} runs any more")
             return HOLDS
-        if time.monotonic() > deadline:
+        settled = all(row["state"] in {"ready", "failed"} for row in rows)
+        if settled or time.monotonic() > deadline:
             for row in lacking:
                 typer.echo(f"{row['instance']} {row['state']}: {row['reason']}", err=True)
             return DOES_NOT_HOLD

@@ -38,6 +38,8 @@ async def app(scope, receive, send):
         body = b"ok"
     if scope["path"] == "/say":
         print("x" * 1000, flush=True)
+    if scope["path"] == "/slow":
+        await asyncio.sleep(float(scope["query_string"]))
     unready = scope["path"] == "/readyz" and os.path.exists(os.environ.get("TINY_UNREADY", ""))
     headers = [(b"content-length", str(len(body)).encode())]
     status = 503 if unready else 200
@@ -45,12 +47,12 @@ async def app(scope, receive, send):
     await send({"type": "http.response.body", "body": body})
 """
 
-BROKEN = '''
+BROKEN = """
 import sys
 
 sys.stderr.write("broken: bad setting TINY_URL\\n")
 raise SystemExit(2)
-'''
+"""
 
 
 def free_ports(count: int) -> list[int]:

@@ -4,16 +4,19 @@ import json
 import os
 import signal
 import stat
-import urllib.request
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+
+import httpx
+import pytest
 
 from .conftest import TinyStack, eventually, free_ports
 
 
 def environment_of(port: int) -> dict[str, str]:
     """What a tiny service was started with."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/environment", timeout=5) as answer:
-        lines = answer.read().decode().splitlines()
+    lines = get(f"http://127.0.0.1:{port}/environment").decode().splitlines()
     return dict(line.partition("=")[::2] for line in lines if "=" in line)
 
 
@@ -167,3 +170,74 @@ def test_status_is_there_for_programs_and_for_people(shop: TinyStack) -> None:
     heading, line = shop.belfry("status").stdout.splitlines()
     assert heading.split()[:3] == ["process", "state", "version"]
     assert line.split()[:2] == ["back", "ready"]
+
+
+def test_a_request_under_way_is_finished_before_the_stop(shop: TinyStack) -> None:
+    """Who has been let in is served: SIGTERM comes first, and time to finish."""
+    shop.up("--only=back")
+    with ThreadPoolExecutor() as pool:
+        slow = pool.submit(get, f"http://127.0.0.1:{shop.ports['back']}/slow?1.5")
+        eventually(slow.running, 5, "asked")
+        time.sleep(0.5)
+        assert shop.belfry("down").returncode == 0
+
+        assert slow.result() == b"ok"
+
+
+def test_a_second_ctrl_c_does_not_wait(shop: TinyStack) -> None:
+    """Whoever is impatient need not wait for a request that takes for ever."""
+    foreground = shop.up_in_foreground()
+    with ThreadPoolExecutor() as pool:
+        slow = pool.submit(get, f"http://127.0.0.1:{shop.ports['back']}/slow?60")
+        eventually(slow.running, 5, "asked")
+        time.sleep(0.5)
+        began = time.monotonic()
+        foreground.send_signal(signal.SIGINT)
+        time.sleep(0.5)
+        foreground.send_signal(signal.SIGINT)
+        output, _ = foreground.communicate(timeout=20)
+
+        assert time.monotonic() - began < 8, output
+        assert shop.processes() == []
+        with pytest.raises(httpx.TransportError):
+            slow.result()
+
+
+def test_a_build_that_fails_is_explained_and_the_rest_runs(shop: TinyStack) -> None:
+    """Why, what to do, and how to try again; the services are there all the same."""
+    in_the_way = shop.folder / "belfry.toml" / "cache"
+    shop.variables |= {"BELFRY_CACHE_DIR": str(in_the_way), "BELFRY_IGNORE_PATH": "true"}
+
+    done = shop.belfry("up", "--detach", "--only=back,collector")
+
+    assert done.returncode == 1
+    assert "Collector cannot be built into" in done.stdout
+    assert "belfry restart collector" in done.stdout
+    states = {row["name"]: row["state"] for row in shop.status()}
+    assert states == {"back": "ready", "collector": "failed"}
+    backends = json.loads((shop.state / "targets" / "backends.json").read_text())
+    assert backends == [], "what has never run is not missed"
+    shop.variables.clear()
+    assert shop.belfry("restart", "collector").returncode == 1, "tried again"
+
+
+def test_a_server_of_another_version_on_path_is_refused(shop: TinyStack) -> None:
+    """One line: where it is, which version it is, which is needed; and how to pass it over."""
+    folder = shop.folder / "bin"
+    folder.mkdir()
+    fake = folder / "prometheus"
+    fake.write_text("#!/bin/sh\necho prometheus, version 2.45.0\n")
+    fake.chmod(0o755)
+    shop.variables["PATH"] = f"{folder}:{os.environ['PATH']}"
+
+    done = shop.belfry("up", "--only=prometheus")
+
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert f"{fake} is version 2.45.0, but Prometheus >=3" in line
+    assert "BELFRY_IGNORE_PATH" in line
+
+
+def get(url: str) -> bytes:
+    """Body of an answer."""
+    return httpx.get(url, timeout=90).content
