@@ -10,7 +10,7 @@ import asyncio
 import random
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 import httpx
 
@@ -18,6 +18,7 @@ from observability import get_logger, instrument_client
 from services.kit.balancer import Balancer, CircuitOpenError, Outcome
 from services.kit.discovery import Instance, Resolver, resolver_for
 from services.kit.problems import Problem
+from services.kit.settings import ShopSettings
 
 RETRIES = 2
 BACKOFF_SECONDS = 0.05
@@ -38,7 +39,8 @@ class ServiceClient:
     Args:
         name: the service's name, as it shows up in metrics, spans and errors.
         url: where it is; see `services.kit.discovery`.
-        timeout: seconds for one attempt; none is started when that long has passed.
+        timeout: seconds for one attempt once connected; when that long has passed none is started
+            but, after an instance that did not answer, one at another.
         resolver: finds the instances; by default what the URL asks for.
         transport: replaces the network in tests.
     """
@@ -59,7 +61,7 @@ class ServiceClient:
         self._budget = BUDGET
         self._http = instrument_client(
             httpx.AsyncClient(
-                timeout=httpx.Timeout(timeout, connect=min(CONNECT_SECONDS, timeout)),
+                timeout=httpx.Timeout(timeout, connect=CONNECT_SECONDS),
                 limits=httpx.Limits(
                     max_connections=200,
                     max_keepalive_connections=50,
@@ -70,6 +72,13 @@ class ServiceClient:
             ),
             peer=name,
         )
+
+    @classmethod
+    def to(cls, name: str, settings: ShopSettings) -> Self:
+        """A client of another service; the settings say where it is and how long it may take."""
+        url = settings.url_of(name)
+        resolver = resolver_for(url, settings.registry_secret)
+        return cls(name, url, settings.request_timeout, resolver=resolver)
 
     async def get(self, path: str, **options: Any) -> httpx.Response:
         """GET; options as for `request`."""
@@ -148,9 +157,11 @@ class ServiceClient:
             if not again:
                 return self._answer(result)
             tried.append(instance)
-            if outcome.unsent and await self._has_untried(tried):
+            another = await self._has_untried(tried)
+            if outcome.unsent and another:
                 continue  # nothing was sent, and there is another: no need to wait
-            late = time.monotonic() - started >= self._timeout
+            # One that did not answer has used up the time: then only another gets a chance, once.
+            late = time.monotonic() - started >= self._timeout and (retries or not another)
             if retries == RETRIES or late or self._budget < 1:
                 return self._answer(result)
             retries += 1

@@ -101,7 +101,9 @@ class Database:
             return {"timeout": BUSY_SECONDS}
         settings = {"application_name": self.service}
         if self.schema:
-            settings["search_path"] = str(self.schema)
+            settings["search_path"] = self._dialect.dialect().identifier_preparer.quote(
+                str(self.schema)
+            )
         return {"timeout": 5, "command_timeout": 15, "server_settings": settings}
 
     @asynccontextmanager
