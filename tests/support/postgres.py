@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import asyncpg
+import asyncpg  # type: ignore[import-untyped]  # it ships no types
 
 from tests.support.required import required
 
@@ -52,9 +52,10 @@ class Postgres:
         password_file = self._folder / "password"
         password_file.write_text(PASSWORD)
         password_file.chmod(0o644)
-        command = [self._postgres.parent / "initdb", "-D", self._data, "-U", "postgres"]
+        initdb = str(self._postgres.parent / "initdb")
+        command = [initdb, "-D", str(self._data), "-U", "postgres", "--auth=scram-sha-256"]
         subprocess.run(
-            [*command, "--auth=scram-sha-256", "--no-sync", f"--pwfile={password_file}"],
+            [*command, "--no-sync", f"--pwfile={password_file}"],
             user=self._user,
             cwd="/",
             env={"PATH": os.defpath, "LC_ALL": "C.UTF-8"},

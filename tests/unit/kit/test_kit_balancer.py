@@ -46,9 +46,7 @@ def test_what_this_request_failed_at_is_not_asked_again(balancer: Balancer) -> N
 
 
 @pytest.mark.parametrize("outcome", [Outcome.REFUSED, Outcome.UNREACHABLE])
-def test_no_connection_leaves_an_instance_out_at_once(
-    balancer: Balancer, outcome: Outcome
-) -> None:
+def test_no_connection_leaves_an_instance_out_at_once(balancer: Balancer, outcome: Outcome) -> None:
     """The first failure is enough."""
     balancer.report(A, outcome)
     assert picks(balancer) == {B, C}

@@ -29,7 +29,9 @@ async def test_a_name_that_resolves_no_more_keeps_its_last_addresses() -> None:
     assert await DnsResolver("no-such-host.invalid", 1).instances("x") == []
 
 
-@pytest.mark.parametrize("url", ["", "catalog:8002", "ftp://a", "dns://catalog", "http://a,dns://b:1"])
+@pytest.mark.parametrize(
+    "url", ["", "catalog:8002", "ftp://a", "dns://catalog", "http://a,dns://b:1"]
+)
 def test_a_url_of_no_known_form_is_refused(url: str) -> None:
     """The message shows the forms there are."""
     with pytest.raises(SettingsError, match="use http://HOST:PORT"):

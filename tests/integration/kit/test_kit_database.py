@@ -1,0 +1,159 @@
+"""The database port: the same behaviour on SQLite and on PostgreSQL."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta, timezone
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, select, text
+
+from services.cart.model import Cart
+from services.kit.database import SERVICES, Database
+from services.kit.problems import Problem
+from tests.support.postgres import Postgres, shared_server
+
+WITH_DATABASE = sorted(
+    path.parent.name for path in SERVICES.glob("*/migrations") if path.parent.name != "kit"
+)
+
+
+@pytest.fixture
+async def db(database_url: str) -> AsyncIterator[Database]:
+    """The cart's database, migrated."""
+    db = Database(database_url, "cart")
+    await db.migrate()
+    yield db
+    await db.close()
+
+
+async def carts(db: Database) -> list[str]:
+    async with db.read() as session:
+        return sorted(await session.scalars(select(Cart.account_id)))
+
+
+def cart(account_id: str) -> Cart:
+    return Cart(account_id=account_id, updated_at=datetime.now(UTC))
+
+
+async def test_a_session_commits_as_a_whole_or_not_at_all(db: Database) -> None:
+    """An error takes back what was written before it."""
+    async with db.session() as session:
+        session.add(cart("kept"))
+
+    async def fail() -> None:
+        async with db.session() as session:
+            session.add(cart("lost"))
+            await session.flush()
+            raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        await fail()
+    assert await carts(db) == ["kept"]
+
+
+async def test_moments_keep_their_zone(db: Database) -> None:
+    """Whatever the zone of what is stored, what comes back is UTC."""
+    moment = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone(timedelta(hours=5)))
+    async with db.session() as session:
+        session.add(Cart(account_id="a", updated_at=moment))
+    async with db.read() as session:
+        found = await session.scalar(select(Cart.updated_at))
+    assert found == moment
+    assert found.utcoffset() == timedelta(0)
+
+
+async def test_reading_and_then_writing_at_once_never_fails_halfway(db: Database) -> None:
+    """Sessions that read first and write then wait for each other."""
+    async with db.session() as session:
+        session.add(cart("counter"))
+
+    async def step() -> None:
+        async with db.session() as session:
+            await session.scalar(select(Cart).where(Cart.account_id == "counter").with_for_update())
+            await session.execute(text("UPDATE carts SET updated_at = updated_at"))
+
+    await asyncio.gather(*(step() for _ in range(30)))
+
+
+async def test_readers_do_not_wait_for_a_writer(db: Database) -> None:
+    """What is not committed yet is not seen."""
+    async with db.session() as session:
+        session.add(cart("a"))
+        await session.flush()
+        async with asyncio.timeout(1):
+            assert await carts(db) == []
+
+
+@pytest.mark.parametrize("service", WITH_DATABASE)
+async def test_the_migrations_of_every_service_lead_to_its_model(
+    database_url: str, service: str
+) -> None:
+    """A change of a model without a migration is found here; migrating again changes nothing."""
+    db = Database(database_url, service)
+    for _ in range(2):
+        await db.migrate()
+
+    def differences(connection: Connection) -> list[Any]:
+        options = {"version_table": f"schema_version_{service}"}
+        context = MigrationContext.configure(connection, opts=options)
+        return list(
+            compare_metadata(context, import_module(f"services.{service}.model").Base.metadata)
+        )
+
+    async with db.engine.connect() as connection:
+        assert await connection.run_sync(differences) == []
+    await db.close()
+
+
+async def test_services_may_share_a_database_server_by_schema() -> None:
+    """Each has its tables, also of the same name, in the schema of its URL."""
+    url = shared_server().new_database()
+    one, other = (Database(f"{url}?schema={name}", "cart") for name in ("one", "Other-2"))
+    for db in (one, other):
+        await db.migrate()
+    async with one.session() as session:
+        session.add(cart("a"))
+    assert await carts(one) == ["a"]
+    assert await carts(other) == []
+    async with one.read() as session:
+        names = text("SELECT table_schema FROM information_schema.tables WHERE table_name='carts'")
+        assert sorted(await session.scalars(names)) == ["Other-2", "one"]
+    for db in (one, other):
+        await db.close()
+
+
+async def test_a_postgresql_that_is_away_is_a_503_and_then_works_again() -> None:
+    """No restart of the service, and no stale connection shown to a user afterwards."""
+    server = Postgres()
+    try:
+        server.start()
+        db = Database(server.new_database(), "cart")
+        await db.migrate()
+        assert await carts(db) == []
+        server.kill()
+        for attempt in (carts(db), db.ping()):
+            with pytest.raises(Problem) as caught:
+                await attempt
+            assert caught.value.status == 503
+        server.start()
+        assert await carts(db) == []
+        await db.close()
+    finally:
+        server.close()
+
+
+async def test_a_sqlite_folder_of_many_processes_is_opened_at_once(tmp_path: Path) -> None:
+    """Eight databases on one new file: none is told that it is locked."""
+    url = f"sqlite+aiosqlite:///{tmp_path}/new.db"
+    opened = [Database(url, "cart") for _ in range(8)]
+    await asyncio.gather(*(db.migrate() for db in opened))
+    async with opened[0].read() as session:
+        assert await session.scalar(text("PRAGMA journal_mode")) == "wal"
+        assert await session.scalar(text("PRAGMA foreign_keys")) == 1
+    for db in opened:
+        await db.close()
