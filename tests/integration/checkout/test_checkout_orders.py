@@ -359,9 +359,40 @@ def test_kills_leave_every_order_at_its_end(
     assert {p: before[p] - stock(shop, p) for p in wanted} == sold
 
 
+def test_all_that_follows_from_an_order_is_one_trace(shop: RunningShop, customer: Customer) -> None:
+    """Across the queue and back: every log line about the order has the trace of its request."""
+    order_id = customer.order().json()["id"]
+    wanted = {
+        ("checkout", "order_placed"),
+        ("checkout", "order_paid"),
+        ("catalog", "stock_reserved"),
+        ("worker", "shipment_requested"),
+        ("shipping", "shipment_moved"),
+        ("worker", "customer_notified"),
+        ("checkout", "order_shipped"),
+    }
+    deadline = time.monotonic() + 20
+    while not wanted <= (lines := lines_about(shop, order_id)).keys():
+        assert time.monotonic() < deadline, wanted - lines.keys()
+        time.sleep(0.1)
+    traces = set().union(*lines.values())
+    assert len(traces) == 1
+    assert None not in traces
+
+
+def lines_about(shop: RunningShop, order_id: str) -> dict[tuple[str, str], set[str | None]]:
+    """The trace ids of log lines about an order, by service and event."""
+    found: dict[tuple[str, str], set[str | None]] = {}
+    for service in SERVICES:
+        for line in shop.log(service).splitlines():
+            if order_id in line and line.startswith("{"):
+                entry = json.loads(line)
+                found.setdefault((service, entry["event"]), set()).add(entry["trace_id"])
+    return found
+
+
 def test_saga_of_an_order_tells_the_time(customer: Customer) -> None:
     """Every step has a moment, in order."""
     order = customer.order().json()
     moments = [step["at"] for step in order["saga"]]
     assert moments == sorted(moments)
-    assert json.dumps(order)
