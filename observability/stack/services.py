@@ -39,7 +39,12 @@ def service(
     instance = f"{name}-{number}"
     port = settings.port(name, table.port) + number - 1
     version = version or table.version or belfry_version()
-    environment = _fill(config.env, settings, config) | _fill(table.env, settings, config)
+    own = {"self.url": f"http://{HOST}:{port}", "self.port": str(port)}
+    environment = {
+        key: value
+        for values in (config.env, table.env)
+        for key, value in _fill(values, settings, config, own).items()
+    }
     environment |= dict(os.environ)  # what the user has set goes before belfry.toml
     environment |= _telemetry(settings, name, config.stack.namespace, instance, version)
     return Spec(
@@ -118,8 +123,12 @@ def _telemetry(
     }
 
 
-def _fill(values: Mapping[str, str], settings: Settings, config: Config) -> dict[str, str]:
+def _fill(
+    values: Mapping[str, str], settings: Settings, config: Config, own: Mapping[str, str]
+) -> dict[str, str]:
     def replacement(match: re.Match[str]) -> str:
+        if match[1] in own:
+            return own[match[1]]
         if match[1] == "state":
             return str(settings.state_dir)
         name, _, what = match[1].partition(".")

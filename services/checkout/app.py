@@ -33,12 +33,7 @@ def make(settings: Settings) -> FastAPI:
     queue = open_queue(settings.queue)
     relay = Relay(db, queue, Outbox, Inbox)
     catalog, cart, shipping = (
-        ServiceClient(name, url, settings.request_timeout)
-        for name, url in (
-            ("catalog", settings.catalog_url),
-            ("cart", settings.cart_url),
-            ("shipping", settings.shipping_url),
-        )
+        ServiceClient.to(name, settings) for name in ("catalog", "cart", "shipping")
     )
 
     @asynccontextmanager

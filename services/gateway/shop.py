@@ -38,12 +38,11 @@ class Shop:
     """
 
     def __init__(self, settings: GatewaySettings, shared: SharedCache | None = None) -> None:
-        seconds = settings.request_timeout
-        self.account = CountingClient("account", settings.account_url, seconds)
-        self.catalog = CountingClient("catalog", settings.catalog_url, seconds)
-        self.cart = CountingClient("cart", settings.cart_url, seconds)
-        self.checkout = CountingClient("checkout", settings.checkout_url, seconds)
-        self.shipping = CountingClient("shipping", settings.shipping_url, seconds)
+        self.account = CountingClient.to("account", settings)
+        self.catalog = CountingClient.to("catalog", settings)
+        self.cart = CountingClient.to("cart", settings)
+        self.checkout = CountingClient.to("checkout", settings)
+        self.shipping = CountingClient.to("shipping", settings)
         self.responses = ResponseCache(self.catalog, settings, shared)
 
     async def aclose(self) -> None:

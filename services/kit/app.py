@@ -22,6 +22,7 @@ from observability import get_logger, instrument
 from services.kit import problems
 from services.kit.auth import TokenKey
 from services.kit.faults import Faults, FaultsMiddleware, Misbehaviour
+from services.kit.registry import announced
 from services.kit.settings import SettingsError, ShopSettings, refuse
 
 CHECK_SECONDS = 2.0
@@ -57,7 +58,7 @@ def create_app(  # noqa: PLR0913 - all but three have a default
     drain = Drain(settings.drain_seconds)
     app = FastAPI(
         title=title or name,
-        lifespan=_lifespan(faults, drain, lifespan),
+        lifespan=_lifespan(name, settings, faults, drain, lifespan),
     )
     try:
         app.state.token_key = TokenKey.of(settings)
@@ -72,7 +73,7 @@ def create_app(  # noqa: PLR0913 - all but three have a default
     # Added last is outermost: telemetry sees what the errors and the faults became.
     app.add_middleware(FaultsMiddleware, faults=faults)
     problems.install(app)
-    instrument(app)
+    app.state.telemetry = instrument(app)
     return app
 
 
@@ -111,7 +112,9 @@ class Drain:
             signal.signal(signal.SIGTERM, previous)
 
 
-def _lifespan(faults: Faults, drain: Drain, inner: Lifespan | None) -> Lifespan:
+def _lifespan(
+    name: str, settings: ShopSettings, faults: Faults, drain: Drain, inner: Lifespan | None
+) -> Lifespan:
     """The service's own lifespan inside of what all services do at start and stop."""
 
     @asynccontextmanager
@@ -121,8 +124,10 @@ def _lifespan(faults: Faults, drain: Drain, inner: Lifespan | None) -> Lifespan:
         try:
             async with inner(app) if inner else contextlib.nullcontext():
                 log.info("service_started")
-                with drain.on_signal():
-                    yield
+                instance = str(app.state.telemetry.resource.attributes["service.instance.id"])
+                async with announced(name, instance, settings):
+                    with drain.on_signal():
+                        yield
                 drain.started = True
         finally:
             misbehaviour.cancel()

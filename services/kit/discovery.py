@@ -1,12 +1,12 @@
-"""Where the instances of a service are: a port, and the ways that need no registry.
+"""Where the instances of a service are: a port, and which way to find them a URL means.
 
 The URL of a service decides which is used:
 
     http://10.0.0.1:8002                          one instance
     http://10.0.0.1:8002,http://10.0.0.2:8002     several
     dns://catalog:8002                            every address the name resolves to
-
-A registry is added by writing a `Resolver` for it and naming its scheme in `resolver_for`.
+    consul://127.0.0.1:8500                       what is registered and healthy there
+    eureka://127.0.0.1:8761/eureka                likewise
 """
 
 import asyncio
@@ -96,8 +96,12 @@ def _bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def resolver_for(url: str) -> Resolver:
+def resolver_for(url: str, token: str | None = None) -> Resolver:
     """The resolver that a service's URL asks for.
+
+    Args:
+        url: of one of the forms above.
+        token: what a registry asks of its users.
 
     Raises:
         SettingsError: the URL is of no known form.
@@ -107,8 +111,20 @@ def resolver_for(url: str) -> Resolver:
         first = urlsplit(parts[0])
         if first.scheme == "dns" and len(parts) == 1 and first.hostname and first.port:
             return DnsResolver(first.hostname, first.port)
+        if first.scheme in {"consul", "eureka"} and len(parts) == 1:
+            return _from_registry(url, token)
         if all(urlsplit(part).scheme in {"http", "https"} for part in parts):
             return StaticResolver(parts)
     except (IndexError, ValueError):
         pass
-    raise SettingsError(f"service URL {url!r}: use http://HOST:PORT[,http://…] or dns://HOST:PORT")
+    raise SettingsError(
+        f"service URL {url!r}: use http://HOST:PORT[,http://…], dns://HOST:PORT, "
+        "consul://HOST:PORT or eureka://HOST:PORT/PATH"
+    )
+
+
+def _from_registry(url: str, token: str | None) -> Resolver:
+    # The registries are written in terms of this module.
+    from services.kit.registry import RegistryResolver, registry_for  # noqa: PLC0415
+
+    return RegistryResolver(registry_for(url, token))

@@ -15,9 +15,9 @@ With no environment at all a service starts with SQLite files below `./.belfry`.
 import os
 import sys
 from pathlib import Path
-from typing import Any, ClassVar, NoReturn, TypeVar
+from typing import Any, ClassVar, NoReturn, Self, TypeVar
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -52,6 +52,13 @@ class ShopSettings(BaseSettings):
     """Message queue; by default an embedded one in `data_dir`."""
     redis_url: SecretStr | None = None
     """Shared cache; without it each process has its own only."""
+    registry_url: str | None = None
+    """Service registry, `consul://HOST:8500` or `eureka://HOST:8761/eureka`: every service is
+    registered and looked up there; the URLs of services are not used then."""
+    registry_token: SecretStr | None = None
+    """What the registry asks of its users."""
+    advertise_url: str | None = None
+    """Where others reach this process; needed to be registered."""
     token_key: SecretStr | None = None
     """Key that signs the users' tokens, at least 32 bytes; by default generated once and kept in
     `secrets/token_key` beside `data_dir`."""
@@ -65,6 +72,24 @@ class ShopSettings(BaseSettings):
     cart_url: str = "http://127.0.0.1:8003"
     checkout_url: str = "http://127.0.0.1:8004"
     shipping_url: str = "http://127.0.0.1:8005"
+
+    @model_validator(mode="after")
+    def _look_up_services(self) -> Self:
+        """With a registry it is the one place to look for any service."""
+        if self.registry_url:
+            for name in ("account", "catalog", "cart", "checkout", "shipping"):
+                setattr(self, f"{name}_url", self.registry_url)
+        return self
+
+    def url_of(self, service: str) -> str:
+        """Where a service of the shop is, in a form of `services.kit.discovery`."""
+        url: str = getattr(self, f"{service}_url")
+        return url
+
+    @property
+    def registry_secret(self) -> str | None:
+        """What the registry asks of its users, or None."""
+        return self.registry_token.get_secret_value() if self.registry_token else None
 
     @property
     def flags_path(self) -> Path:
@@ -176,6 +201,10 @@ def _check(settings: ShopSettings) -> None:
         ) from error
     if not os.access(settings.data_dir, os.W_OK):
         raise SettingsError(f"{PREFIX}DATA_DIR: {settings.data_dir} is not writable")
+    if settings.registry_url and not settings.advertise_url:
+        raise SettingsError(
+            f"{PREFIX}ADVERTISE_URL: with a registry, say where others reach this process"
+        )
     for kind in ("sqlite+aiosqlite://", "postgresql+asyncpg://"):
         if settings.database.startswith(kind):
             return

@@ -20,7 +20,7 @@ def make(settings: Settings) -> FastAPI:
     """The worker with these settings."""
     db = Database(settings.database, settings.service)
     queue = open_queue(settings.queue)
-    parcels = ServiceClient("shipping", settings.shipping_url, settings.request_timeout)
+    parcels = ServiceClient.to("shipping", settings)
     tasks = {
         shipping.QUEUE: shipping.ShipPaidOrders(parcels).handle,
         notification.QUEUE: notification.NotifyCustomers(db, settings.notification_seconds).handle,

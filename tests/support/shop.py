@@ -73,6 +73,7 @@ class RunningShop:
         own = {
             "SHOP_DATA_DIR": str(self.state / "data"),
             "SHOP_TOKEN_KEY": "a key for tests that is long enough to be taken",
+            "SHOP_ADVERTISE_URL": self.url(service),
             "OTEL_SERVICE_NAME": service,
             # Nothing listens for telemetry in these tests.
             "OTEL_TRACES_EXPORTER": "none",

@@ -3,7 +3,7 @@
 The URL decides which one: `consul://HOST:8500` or `eureka://HOST:8761/eureka`.
 """
 
-from services.kit.registry.announcing import Announcement
+from services.kit.registry.announcing import Announcement, announced
 from services.kit.registry.by_url import registry_for
 from services.kit.registry.consul import Consul
 from services.kit.registry.eureka import Eureka
@@ -17,5 +17,6 @@ __all__ = [
     "Registration",
     "Registry",
     "RegistryResolver",
+    "announced",
     "registry_for",
 ]

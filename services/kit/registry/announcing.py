@@ -4,13 +4,27 @@ import asyncio
 import contextlib
 from types import TracebackType
 from typing import Self
+from urllib.parse import urlsplit
 
 from observability import get_logger
+from services.kit.registry.by_url import registry_for
 from services.kit.registry.port import Registration, Registry, RegistryError
+from services.kit.settings import ShopSettings
 
 RETRY_SECONDS = 1.0
 
 log = get_logger(__name__)
+
+
+def announced(
+    service: str, instance_id: str, settings: ShopSettings
+) -> contextlib.AbstractAsyncContextManager[object]:
+    """Keep a process known to the registry that the settings name, if they name one."""
+    if not settings.registry_url:
+        return contextlib.nullcontext()
+    where = urlsplit(settings.advertise_url or "")
+    me = Registration(service, instance_id, where.hostname or "", where.port or 80)
+    return Announcement(registry_for(settings.registry_url, settings.registry_secret), me)
 
 
 class Announcement:
