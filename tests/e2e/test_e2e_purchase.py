@@ -21,9 +21,18 @@ def purchase(shopper: Shopper) -> Purchase:
 def _whole_trace(stack: Stack, trace_id: str) -> list[dict[str, Any]]:
     def all_there() -> list[dict[str, Any]] | None:
         spans = stack.spans(trace_id)
-        return spans if {span["service"] for span in spans} >= ALL_SERVICES else None
+        everyone = {span["service"] for span in spans} >= ALL_SERVICES
+        # The span around the parcel's request ends, and is sent, after those within it.
+        return spans if everyone and _process_shipping(spans) else None
 
     return eventually(all_there, within=20, what=f"trace {trace_id} of {sorted(ALL_SERVICES)}")
+
+
+def _process_shipping(spans: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """The worker's span around the message that asks for a parcel."""
+    name = "process shipping"
+    found = (s for s in spans if s["service"] == "worker" and s["name"].startswith(name))
+    return next(found, None)
 
 
 def _callers(spans: list[dict[str, Any]], service: str) -> set[str]:
@@ -54,10 +63,9 @@ def test_the_consumer_is_linked_to_the_message_it_processes(
     """The worker's span is in the producer's trace, its child, with a link and the waiting time."""
     spans = _whole_trace(stack, purchase.trace_id)
     by_id = {span["spanId"]: span for span in spans}
-    process = next(
-        s for s in spans if s["service"] == "worker" and s["name"].startswith("process shipping")
-    )
+    process = _process_shipping(spans)
 
+    assert process is not None
     producer = by_id[process["parentSpanId"]]
     assert producer["service"] == "checkout"
     assert producer["kind"] == 4, "a PRODUCER span"
