@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from observability import backends
 from observability.exits import UsageError
 from observability.settings import DEFAULT_PORTS, Settings, load_settings
 
@@ -66,6 +67,11 @@ def test_the_offset_moves_all_but_what_is_set() -> None:
     assert settings.url("loki") == "http://127.0.0.1:5000"
     with pytest.raises(KeyError):
         settings.port("nobody")
+
+
+def test_every_port_of_a_backend_can_be_set() -> None:
+    """The settings know the same ports as the backends' descriptors."""
+    assert backends.DEFAULT_PORTS.items() <= DEFAULT_PORTS.items()
 
 
 def test_another_process_reads_the_same_settings(
