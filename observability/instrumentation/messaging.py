@@ -14,12 +14,14 @@ from prometheus_client import Metric
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from observability.instrumentation import metrics
+from observability.instrumentation import metrics, state
 from observability.instrumentation.bounded_call import BoundedCall
 from observability.instrumentation.health import process
 from observability.instrumentation.tracing import tracer
 
 ENQUEUED_AT = "enqueued-at"
+PUBLISHED_BY = "published-by"
+_LONGEST_NAME = 100
 MAX_QUEUES = 200
 WAIT_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600)
 
@@ -56,7 +58,8 @@ def publish_span(
 
     Args:
         destination: the queue or exchange.
-        headers: of the message; get the trace context, baggage and the time of queueing.
+        headers: of the message; get the trace context, baggage, the time of queueing and the
+            name of this service.
         message_id: shown on the span.
         routing_key: shown on the span.
         system: the kind of broker, such as ``rabbitmq``.
@@ -69,6 +72,9 @@ def publish_span(
     with trace.use_span(span, end_on_exit=True):
         capture_context(headers)
         headers[ENQUEUED_AT] = repr(time.time())
+        telemetry = state.current()
+        if telemetry is not None:
+            headers[PUBLISHED_BY] = telemetry.service_name
         yield span
         _published.labels(destination).inc()
 
@@ -93,10 +99,14 @@ def process_span(
         attempt: 1 for the first delivery.
         system: the kind of broker, such as ``rabbitmq``.
     """
+    _dead.labels(destination)  # shown as 0 from the first message on
     parent = _extract(headers)
     producer = trace.get_current_span(parent).get_span_context()
     attributes = _attributes(system, destination, "process", "process", message_id)
     attributes["messaging.message.delivery_attempt"] = attempt
+    if PUBLISHED_BY in headers:
+        # the other end of this edge of the service map
+        attributes["peer.service"] = str(headers[PUBLISHED_BY])[:_LONGEST_NAME]
     waited = _seconds_waited(headers)
     if waited is not None:
         attributes["messaging.message.wait_seconds"] = round(waited, 6)
