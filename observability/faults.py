@@ -190,7 +190,7 @@ def set_faults(
     as_json: AsJson = False,
 ) -> None:
     """Set faults; the services follow within a second, without a restart."""
-    values = dict(_assignment(one) for one in assignments)
+    values = dict(assignment(one) for one in assignments)
     file = _flag_file()
     file.set(values)
     _audited("fault_set", values)
@@ -218,7 +218,12 @@ def _audited(action: str, values: dict[str, str]) -> None:
         record(settings, action, name, value=value)
 
 
-def _assignment(text: str) -> tuple[str, str]:
+def assignment(text: str) -> tuple[str, str]:
+    """Name and value of `NAME=VALUE`.
+
+    Raises:
+        UsageError: it is not of that form.
+    """
     name, separator, value = text.partition("=")
     if not separator or not name or not value:
         raise UsageError(f"{text!r}: give NAME=VALUE, such as catalog.error_rate=0.5")
@@ -235,7 +240,10 @@ def _show(faults: list[Fault], as_json: bool) -> None:
     from rich.console import Console  # noqa: PLC0415 - keeps --help quick
     from rich.table import Table  # noqa: PLC0415
 
-    table = Table("fault", "value", "unit", "what it does", box=None, header_style="bold")
+    table = Table(box=None, header_style="bold")
+    table.add_column("fault", no_wrap=True)
+    for heading in ("value", "unit", "what it does"):
+        table.add_column(heading)
     for fault in faults:
         value = str(fault.value).lower() if fault.active else "off"
         style = "bold red" if fault.active else ""

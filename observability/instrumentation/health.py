@@ -42,7 +42,13 @@ class Health:
 
 
 def notice(level: str, event: str, **fields: str | float) -> None:
-    """Print one log line about the library itself; it never goes through what may be broken."""
+    """Print one log line about the library itself; it never goes through what may be broken.
+
+    Not in a command, whose output belongs to whoever runs it.
+    """
+    telemetry = state.current()
+    if telemetry is not None and not telemetry.prints:
+        return
     record = {
         "timestamp": datetime.now(UTC),
         "level": level,

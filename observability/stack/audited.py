@@ -34,4 +34,5 @@ def record(settings: Settings, action: str, target: str, **detail: str) -> None:
     telemetry = Telemetry(SERVICE, None, prints=False)
     state.add(telemetry)
     audit(action, actor=getpass.getuser(), target=target, source="command line", **detail)
-    telemetry.shutdown(SEND_SECONDS)
+    telemetry.drain(SEND_SECONDS)
+    telemetry.shutdown(0)
