@@ -28,6 +28,7 @@ def make(service: str, state: Path, **settings: Any) -> FastAPI:
     }
     with mock.patch.dict(os.environ, environment):
         module = importlib.import_module(f"services.{service}.app")
+        (state / "data").mkdir(exist_ok=True)
         values = {"data_dir": state / "data", "token_key": KEY, **settings}
         app: FastAPI = module.make(module.Settings(**values))
     return app

@@ -134,9 +134,7 @@ async def test_a_change_is_seen_by_another_replica_within_the_staleness(
     one, other = (make("catalog", tmp_path, **settings) for _ in range(2))
     async with serving(one) as here, serving(other) as there:
         await there.get("/products/kite")
-        await here.patch(
-            "/products/kite", json={"price_cents": 77}, headers=bearer(role="admin")
-        )
+        await here.patch("/products/kite", json={"price_cents": 77}, headers=bearer(role="admin"))
         await asyncio.sleep(0.45)
         assert (await there.get("/products/kite")).json()["price_cents"] == 77
 

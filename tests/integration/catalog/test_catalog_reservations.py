@@ -174,7 +174,9 @@ async def test_stock_adds_up_after_a_storm(catalog: httpx.AsyncClient) -> None:
     async def one(n: int) -> int:
         order = f"storm{n}"
         lifetime = 0.05 if n % 4 == 3 else 60.0
-        await catalog.post("/reservations", json=wanted(order, ttl_seconds=lifetime, kite=n % 3 + 1))
+        await catalog.post(
+            "/reservations", json=wanted(order, ttl_seconds=lifetime, kite=n % 3 + 1)
+        )
         if n % 4 == 0:
             await asyncio.gather(*(catalog.post(f"/reservations/{order}/commit") for _ in range(2)))
             return n % 3 + 1
