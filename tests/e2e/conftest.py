@@ -8,7 +8,8 @@ import pytest
 from tests.support.shopper import Shopper
 from tests.support.stack import Stack
 
-PORT_OFFSET = 30000
+# Below the ports that the system hands out by itself.
+PORT_OFFSET = 12_000
 
 
 @pytest.fixture(scope="session")
