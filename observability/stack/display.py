@@ -79,13 +79,14 @@ class LiveProgress:
 
 
 class PlainProgress:
-    """A line for each change, for logs and pipes; builds report every 15 s."""
+    """A line for each change, for logs and pipes; a build under way reports every 15 s."""
 
     def __init__(self, console: Console, began: float, known: Sequence[Row] = ()) -> None:
         self._console = console
         self._began = began
         self._shown = {row["instance"]: row["state"] for row in known}
         self._build_news = 0.0
+        self._reasons: dict[str, str] = {}
 
     def update(self, rows: Sequence[Row]) -> None:
         """Print what has changed since the last time."""
@@ -93,8 +94,10 @@ class PlainProgress:
         build_news = now - self._build_news >= _BUILD_NEWS_SECONDS
         for row, line in _lines_of(rows):
             changed = self._shown.get(row["instance"]) != row["state"]
-            if changed or (build_news and row["state"] == "building"):
+            moved = self._reasons.get(row["instance"]) != row["reason"]
+            if changed or (build_news and moved and row["state"] == "building"):
                 self._shown[row["instance"]] = row["state"]
+                self._reasons[row["instance"]] = row["reason"]
                 after = f"{now - self._began:7.1f} s"
                 self._console.print(Text(after).append_text(line), soft_wrap=True)
         for instance in self._shown.keys() - {row["instance"] for row in rows}:
