@@ -15,6 +15,7 @@ from observability.exits import UsageError
 HOST: Final = "127.0.0.1"
 PREFIX: Final = "BELFRY_"
 _PORT_PREFIX: Final = "BELFRY_PORT_"
+_URL_PREFIX: Final = "BELFRY_URL_"
 #: What `instrument(app)` reads and the stack does not.
 _LIBRARY_VARIABLES: Final = frozenset({"BELFRY_ACCESS_LOG", "BELFRY_AUDIT_DIR", "BELFRY_LOG_LEVEL"})
 
@@ -28,6 +29,10 @@ DEFAULT_PORTS: Final[Mapping[str, int]] = {
     "shipping": 8005,
     "worker": 8010,
     "console": 8080,
+    # in containers only, each with its profile
+    "edge": 8088,
+    "consul": 8500,
+    "eureka": 8761,
     "grafana": 3000,
     "prometheus": 9090,
     "alertmanager": 9093,
@@ -68,19 +73,23 @@ class Settings(BaseSettings):
     ports: dict[str, int] = Field(
         default_factory=dict, description="ports set one by one (BELFRY_PORT_<NAME>), not offset"
     )
+    urls: dict[str, str] = Field(
+        default_factory=dict,
+        description="where a backend is that does not run on this machine (BELFRY_URL_<NAME>)",
+    )
     grafana_url: str | None = Field(
         default=None, validation_alias=AliasChoices("grafana_url", "GRAFANA_URL")
     )
 
     @model_validator(mode="before")
     @classmethod
-    def _gather_ports(cls, data: dict[str, Any]) -> dict[str, Any]:
-        from_environment = {
-            name.removeprefix(_PORT_PREFIX).lower(): value
-            for name, value in os.environ.items()
-            if name.startswith(_PORT_PREFIX) and name != "BELFRY_PORT_OFFSET"
+    def _gather_ports_and_urls(cls, data: dict[str, Any]) -> dict[str, Any]:
+        ports, urls = _from_environment(_PORT_PREFIX), _from_environment(_URL_PREFIX)
+        ports.pop("offset", None)
+        return data | {
+            "ports": ports | data.get("ports", {}),
+            "urls": urls | data.get("urls", {}),
         }
-        return data | {"ports": from_environment | data.get("ports", {})}
 
     @field_validator("ports")
     @classmethod
@@ -89,6 +98,14 @@ class Settings(BaseSettings):
             if not 1 <= port <= 65_535:
                 raise ValueError(f"{port_variable(name)} must be from 1 to 65535, not {port}")
         return ports
+
+    @field_validator("urls")
+    @classmethod
+    def _urls_are_http(cls, urls: dict[str, str]) -> dict[str, str]:
+        for name, url in urls.items():
+            if not url.startswith(("http://", "https://")):
+                raise ValueError(f"{_URL_PREFIX}{name.upper()} must be http://HOST:PORT, not {url}")
+        return {name: url.rstrip("/") for name, url in urls.items()}
 
     @field_validator("state_dir", "cache_dir", "config")
     @classmethod
@@ -113,7 +130,7 @@ class Settings(BaseSettings):
 
     def url(self, name: str, default: int | None = None) -> str:
         """Base URL of a process, without a slash at its end."""
-        return f"http://{HOST}:{self.port(name, default)}"
+        return self.urls.get(name) or f"http://{HOST}:{self.port(name, default)}"
 
     def variables(self) -> dict[str, str]:
         """The environment in which another process reads the same settings."""
@@ -126,8 +143,9 @@ class Settings(BaseSettings):
             "BELFRY_PORT_OFFSET": str(self.port_offset),
         }
         ports = {port_variable(name): str(port) for name, port in self.ports.items()}
+        urls = {_URL_PREFIX + name.upper(): url for name, url in self.urls.items()}
         grafana = {"GRAFANA_URL": self.grafana_url} if self.grafana_url else {}
-        return given | ports | grafana
+        return given | ports | urls | grafana
 
     @property
     def logs_dir(self) -> Path:
@@ -170,6 +188,15 @@ class Settings(BaseSettings):
         return self.state_dir / "inbox.db"
 
 
+def _from_environment(prefix: str) -> dict[str, Any]:
+    """What variables with this prefix say, by the rest of their names in lower case."""
+    return {
+        name.removeprefix(prefix).lower(): value
+        for name, value in os.environ.items()
+        if name.startswith(prefix) and value
+    }
+
+
 def port_variable(name: str) -> str:
     """Variable that sets the port of a process: `BELFRY_PORT_GATEWAY`."""
     return _PORT_PREFIX + name.replace("-", "_").upper()
@@ -206,10 +233,12 @@ def _refuse_unknown(settings: Settings) -> None:
     services = _service_names(settings.config)
     known = {PREFIX + name.upper() for name in Settings.model_fields} - {
         "BELFRY_PORTS",
+        "BELFRY_URLS",
         "BELFRY_GRAFANA_URL",
     }
     known |= _LIBRARY_VARIABLES
     known |= {port_variable(name) for name in [*DEFAULT_PORTS, *services]}
+    known |= {_URL_PREFIX + name.upper() for name in DEFAULT_PORTS}
     for name in sorted(os.environ):
         if name.startswith(PREFIX) and name not in known:
             close = difflib.get_close_matches(name, known, n=1)

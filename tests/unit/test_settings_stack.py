@@ -35,6 +35,8 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         ("BELFRY_PORT_GATEWAY", "web", "BELFRY_PORT_GATEWAY: input should be a valid integer"),
         ("BELFRY_PORT_GATEWAY", "70000", "BELFRY_PORT_GATEWAY must be from 1 to 65535, not 70000"),
         ("BELFRY_PORT_OFFSET", "-1", "BELFRY_PORT_OFFSET: input should be greater than"),
+        ("BELFRY_URL_LOKI", "loki:3100", "BELFRY_URL_LOKI must be http://HOST:PORT, not loki:3100"),
+        ("BELFRY_URL_LOKKI", "http://a", "unknown setting BELFRY_URL_LOKKI: did you mean BELFRY_U"),
         ("BELFRY_ENVIRONMENT", "a b", "BELFRY_ENVIRONMENT: string should match"),
     ],
 )
@@ -67,6 +69,16 @@ def test_the_offset_moves_all_but_what_is_set() -> None:
     assert settings.url("loki") == "http://127.0.0.1:5000"
     with pytest.raises(KeyError):
         settings.port("nobody")
+
+
+def test_a_backend_may_be_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In containers the console finds Loki by its name; all else stays on this machine."""
+    monkeypatch.setenv("BELFRY_URL_LOKI", "http://loki:3100/")
+    settings = load_settings()
+
+    assert settings.url("loki") == "http://loki:3100"
+    assert settings.url("jaeger") == "http://127.0.0.1:16686"
+    assert settings.variables()["BELFRY_URL_LOKI"] == "http://loki:3100"
 
 
 def test_every_port_of_a_backend_can_be_set() -> None:
