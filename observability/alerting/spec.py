@@ -119,7 +119,7 @@ DEMO = Profile(
     memory_of_targets="10m",
     error_ratio=0.05,
     failures_at_least=5,
-    latency_seconds=0.5,
+    latency_seconds=1.0,
     requests_at_least=10,
     queue_depth=20,
 )

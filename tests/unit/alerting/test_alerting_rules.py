@@ -78,7 +78,7 @@ def test_rules_of_every_profile_are_valid(promtool: str, profile: Any) -> None:
     ("file", "old", "new"),
     [
         ("services.yml", "> 0.05", "> 0.5"),
-        ("services.yml", "> 0.5\n", "> 5\n"),
+        ("services.yml", "> 1\n", "> 10\n"),
         ("services.yml", "for: 10s", "for: 1m"),
         ("services.yml", "severity: critical", "severity: warning"),
         ("queues.yml", "> 20", "> 200"),
