@@ -1,6 +1,10 @@
 """The console as a process: its pages, its stream, and how it stops."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +21,7 @@ class Running:
 
     def __init__(self, folder: Path) -> None:
         port = free_port()
+        self.environment = dict(os.environ) | {"BELFRY_PORT_CONSOLE": str(port)}
         self.process: Process | None = console(folder, port)
         self.http = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10)
 
@@ -102,3 +107,24 @@ def test_an_open_stream_hears_and_does_not_hold_up_the_stop(running: Running) ->
     assert running.stop() < 5
     assert ended.wait(5)
     listener.join()
+
+
+@pytest.mark.timeout(60)
+def test_follow_prints_what_was_received_and_what_arrives(running: Running) -> None:
+    """One a line, at once; Ctrl-C ends it without complaint."""
+    post(running, alert())
+    follower = subprocess.Popen(
+        [sys.executable, "-m", "observability.cli", "alerts", "--follow", "--json"],
+        env=running.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with follower:
+        assert follower.stdout is not None
+        assert json.loads(follower.stdout.readline())["status"] == "firing"
+        post(running, alert("resolved"))
+        assert json.loads(follower.stdout.readline())["status"] == "resolved"
+        follower.send_signal(signal.SIGINT)
+        _, errors = follower.communicate(timeout=10)
+    assert (follower.returncode, errors) == (0, "")
