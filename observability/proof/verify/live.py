@@ -1,0 +1,100 @@
+"""The running stack as the checks ask it."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import httpx
+
+from observability.boards import Backends
+from observability.proof.verify.files import Files
+from observability.query import Alertmanager, BackendError, Jaeger, Loki, Prometheus
+from observability.settings import Settings
+
+#: How far back something counts as fresh, in seconds.
+FRESH = 600.0
+#: How long a signal may take from where it is made to where it is asked for, in seconds.
+SETTLING = 12.0
+_PAUSE = 0.5
+_AT_ONCE = 6
+
+Asked = TypeVar("Asked")
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True)
+class Live:
+    """The backends, what is written down about them, and since when signals count as fresh."""
+
+    settings: Settings
+    files: Files
+    prometheus: Prometheus
+    loki: Loki
+    jaeger: Jaeger
+    alertmanager: Alertmanager
+    since: float = field(default_factory=lambda: time.time() - FRESH)
+
+    @property
+    def backends(self) -> Backends:
+        """Those that panels ask."""
+        return Backends(self.prometheus, self.loki, self.jaeger)
+
+    async def services(self) -> list[str]:
+        """Services that Prometheus scrapes, by name."""
+        return sorted(await self.prometheus.label_values("service_name", 'up{job="services"}'))
+
+
+@asynccontextmanager
+async def connected(settings: Settings, files: Files) -> AsyncIterator[Live]:
+    """Clients of the running stack, closed at the end."""
+    async with AsyncExitStack() as stack:
+
+        async def http(name: str) -> httpx.AsyncClient:
+            client = httpx.AsyncClient(base_url=settings.url(name), timeout=20, trust_env=False)
+            return await stack.enter_async_context(client)
+
+        yield Live(
+            settings,
+            files,
+            Prometheus(await http("prometheus")),
+            Loki(await http("loki")),
+            Jaeger(await http("jaeger")),
+            Alertmanager(await http("alertmanager")),
+        )
+
+
+async def eventually(
+    ask: Callable[[], Awaitable[Answer | None]], within: float = SETTLING
+) -> Answer | None:
+    """The first true answer, asked for again while signals are still on their way."""
+    deadline = time.monotonic() + within
+    while True:
+        answer = await ask()
+        if answer or time.monotonic() > deadline:
+            return answer
+        await asyncio.sleep(_PAUSE)
+
+
+async def for_each(
+    things: Iterable[Asked], ask: Callable[[Asked], Awaitable[Answer]]
+) -> list[Answer]:
+    """One answer for each, in order, a few asked at the same time."""
+    gate = asyncio.Semaphore(_AT_ONCE)
+
+    async def one(thing: Asked) -> Answer:
+        async with gate:
+            return await ask(thing)
+
+    return list(await asyncio.gather(*(one(thing) for thing in things)))
+
+
+async def reason(ask: Awaitable[object]) -> str | None:
+    """Why a backend refuses; None when it answers."""
+    try:
+        await ask
+    except BackendError as error:
+        return str(error)
+    return None

@@ -1,0 +1,15 @@
+"""What may be absent while all is well, each with the reason.
+
+Counters of the services are shown as 0 from the start, so hardly anything belongs here.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+QUIET_METRICS: Final[Mapping[str, str]] = {}
+#: Labels that only some series of a metric have.
+QUIET_LABELS: Final[Mapping[str, str]] = {
+    "ALERTS": "has the labels of what an alert is about; when all is well only Watchdog fires",
+    "ALERTS_FOR_STATE": "has the labels of what an alert is about",
+}
+QUIET_FIELDS: Final[Mapping[str, str]] = {}
