@@ -45,7 +45,9 @@ def service(
         for values in (config.env, table.env)
         for key, value in _fill(values, settings, config, own).items()
     }
-    environment |= dict(os.environ)  # what the user has set goes before belfry.toml
+    for key in os.environ:  # what the user has set goes before belfry.toml, given as a file too
+        environment.pop(key.removesuffix("_FILE"), None)
+    environment |= dict(os.environ)
     environment |= _telemetry(settings, name, config.stack.namespace, instance, version)
     return Spec(
         name=name,
