@@ -9,6 +9,7 @@ A service declares its tables on a base of its own and opens the database in its
         …
 """
 
+import asyncio
 import hashlib
 import logging
 import sqlite3
@@ -92,6 +93,7 @@ class Database:
             event.listen(self.engine.sync_engine, "connect", _prepare_sqlite)
             event.listen(self.engine.sync_engine, "begin", _begin_sqlite)
         instrument_engine(self.engine, system=self._url.get_backend_name(), namespace=service)
+        self._writing = asyncio.Lock()
         self._write = async_sessionmaker(self.engine, expire_on_commit=False)
         reader = self.engine.execution_options(**{READ_ONLY: True})
         self._read = async_sessionmaker(reader, expire_on_commit=False)
@@ -111,13 +113,26 @@ class Database:
         """A session in one transaction: committed at the end, rolled back on an error.
 
         On SQLite it holds the write lock from its start, so that a read followed by a write never
-        fails halfway; for reading alone use `read`.
+        fails halfway; for reading alone use `read`, and open none inside another.
 
         Raises:
             Problem: 503, the database cannot be reached or is too busy.
         """
-        async with _unavailable_as_problem(self.service), self._write.begin() as session:
-            yield session
+        async with _unavailable_as_problem(self.service), self._turn(), self._write.begin() as new:
+            yield new
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        """On SQLite writers of one process queue here: in its file they would poll, unfairly."""
+        if not self._is_sqlite:
+            yield
+            return
+        async with asyncio.timeout(BUSY_SECONDS):
+            await self._writing.acquire()
+        try:
+            yield
+        finally:
+            self._writing.release()
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncSession]:

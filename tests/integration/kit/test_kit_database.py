@@ -80,6 +80,23 @@ async def test_reading_and_then_writing_at_once_never_fails_halfway(db: Database
     await asyncio.gather(*(step() for _ in range(30)))
 
 
+async def test_writers_of_one_process_take_turns_in_the_order_they_came(tmp_path: Path) -> None:
+    """On SQLite, where waiting in the file would let some wait for seconds."""
+    db = Database(f"sqlite+aiosqlite:///{tmp_path}/turns.db", "cart")
+    await db.migrate()
+    served = []
+
+    async def write(number: int) -> None:
+        async with db.session() as session:
+            session.add(cart(str(number)))
+            await session.flush()
+            served.append(number)
+
+    await asyncio.gather(*(write(number) for number in range(30)))
+    assert served == list(range(30))
+    await db.close()
+
+
 async def test_readers_do_not_wait_for_a_writer(db: Database) -> None:
     """What is not committed yet is not seen."""
     async with db.session() as session:
