@@ -118,11 +118,16 @@ class Checkout:
             await asyncio.sleep(POLL_SECONDS)
 
     async def _answer(self, order_id: str) -> dict[str, Any]:
-        """What the request that placed the order is answered, as soon as that is settled."""
+        """What the request that placed the order is answered, as soon as that is settled.
+
+        Not before the cart has been emptied: what is put into it next would be lost, or what was
+        in it be ordered once more.
+        """
         deadline = asyncio.get_running_loop().time() + self._answer_seconds
         while True:
             order = await self._orders.get(order_id)
-            if order is not None and order.answer is not None:
+            cleared = order is not None and order.next_step != Step.CLEAR_CART
+            if order is not None and cleared and order.answer is not None:
                 return _body_of(order.answer, order_id)
             await self._saga.resume(order_id)
             _still_waiting(order_id, deadline)

@@ -27,6 +27,7 @@ VICTIMS = {
     "embedded": ["checkout"] * 4 + ["worker"] * 3 + ["shipping"] * 3,
     "real": ["checkout"] * 4 + ["worker"] * 3 + [BROKER] * 3,
 }
+pytestmark = pytest.mark.timeout(600)  # a minute alone on two cores; they may be shared
 QUICK = {
     "SHOP_PICKUP_SECONDS": "0.5",
     "SHOP_TRANSIT_SECONDS": "0.5",
