@@ -80,9 +80,20 @@ def replay(
 
 
 def queue_url() -> str:
-    """Which queue is meant: SHOP_QUEUE_URL, else the file in the state folder."""
+    """Which queue is meant: SHOP_QUEUE_URL or its _FILE, else the file in the state folder.
+
+    Raises:
+        QueueError: The file that is to hold the URL cannot be read.
+    """
+    if url := os.environ.get("SHOP_QUEUE_URL"):
+        return url
+    if secret := os.environ.get("SHOP_QUEUE_URL_FILE"):
+        try:
+            return Path(secret).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise QueueError(f"cannot read {secret}") from error
     state = Path(os.environ.get("BELFRY_STATE_DIR") or ".belfry").absolute()
-    return os.environ.get("SHOP_QUEUE_URL") or f"sqlite:///{state}/data/queue.db"
+    return f"sqlite:///{state}/data/queue.db"
 
 
 def _with_queue(work: Callable[[Queue], Awaitable[T]]) -> T:

@@ -119,6 +119,17 @@ def test_looking_makes_no_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -
 
 
 @pytest.mark.parametrize("side", ["embedded"], indirect=True)
+def test_url_may_be_a_secret_file(url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    """As for the services; a file that cannot be read is wrong use."""
+    monkeypatch.delenv("SHOP_QUEUE_URL")
+    secret = tmp_path / "queue_url"
+    monkeypatch.setenv("SHOP_QUEUE_URL_FILE", str(secret))
+    assert str(secret) in run("list", code=2)
+    secret.write_text(f"{url}\n")
+    assert "analytics" in run("list")
+
+
+@pytest.mark.parametrize("side", ["embedded"], indirect=True)
 def test_url_of_no_known_kind_is_wrong_use(monkeypatch: pytest.MonkeyPatch) -> None:
     """Exit code 2 and what it should look like."""
     monkeypatch.setenv("SHOP_QUEUE_URL", "kafka://broker")
