@@ -12,43 +12,53 @@ Size = tuple[int, int]
 
 
 @dataclass(frozen=True)
-class Panel:
-    """One panel, not yet placed.
+class Meaning:
+    """What the reader of a panel should know.
 
     Attributes:
         normal: What one sees when all is well.
         act: What to do when one sees something else.
         quiet: Why it shows nothing when all is well; None when it must always have data.
+    """
+
+    normal: str
+    act: str
+    quiet: str | None = None
+
+    def text(self) -> str:
+        """For the panel's (i)."""
+        empty = f"\n\n**Empty when all is well:** {self.quiet}" if self.quiet else ""
+        return f"**Normal:** {self.normal}\n\n**If not:** {self.act}{empty}"
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One panel, not yet placed.
+
+    Attributes:
+        says: What the reader should know.
         size: Width of the 24 columns, and height in Grafana's units of 30 pixels.
     """
 
     kind: str
     title: str
     queries: tuple[Query, ...]
-    normal: str
-    act: str
+    says: Meaning
     size: Size
     defaults: Json
     options: Json
     overrides: tuple[Json, ...] = ()
     transformations: tuple[Json, ...] = ()
-    quiet: str | None = None
-
-    @property
-    def description(self) -> str:
-        """What is normal and what to do, for the panel's (i)."""
-        empty = f"\n\n**Empty when all is well:** {self.quiet}" if self.quiet else ""
-        return f"**Normal:** {self.normal}\n\n**If not:** {self.act}{empty}"
 
     def to_json(self, number: int, x: int, y: int) -> Json:
         """The panel as Grafana stores it, at a place."""
         letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-        defaults = self.defaults | ({"noValue": "none"} if self.quiet else {})
+        defaults = self.defaults | ({"noValue": "none"} if self.says.quiet else {})
         panel: Json = {
             "id": number,
             "type": self.kind,
             "title": self.title,
-            "description": self.description,
+            "description": self.says.text(),
             "gridPos": {"x": x, "y": y, "w": self.size[0], "h": self.size[1]},
             "fieldConfig": {"defaults": defaults, "overrides": list(self.overrides)},
             "options": self.options,
@@ -60,15 +70,6 @@ class Panel:
         if self.queries:
             panel["datasource"] = self.queries[0].datasource
         return panel
-
-
-@dataclass(frozen=True)
-class Meaning:
-    """What the reader of a panel should know: see `Panel`."""
-
-    normal: str
-    act: str
-    quiet: str | None = None
 
 
 @dataclass(frozen=True)

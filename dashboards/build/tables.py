@@ -62,9 +62,7 @@ def table(title: str, *columns: Column, lines: Lines, says: Meaning, size: Size 
         kind="table",
         title=title,
         queries=tuple(Prom(c.expr, instant=True, format="table") for c in columns),
-        normal=says.normal,
-        act=says.act,
-        quiet=says.quiet,
+        says=says,
         size=size,
         defaults={"custom": {"align": "auto", "filterable": False}},
         options={
