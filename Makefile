@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 ARGS   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help up down setup lock test check lint types generated unit integration e2e compose servers fmt clean
+.PHONY: help up down setup lock test check lint types generated unit integration e2e compose drill screenshots servers fmt clean
 
 help: ## Show what can be made
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,7 @@ types: setup
 
 generated: setup
 	$(BIN)/python -m dashboards --check
+	$(BIN)/python -m observability.alerting --check
 
 fmt: setup ## Format and mend what the linter can mend
 	$(BIN)/ruff check --fix --quiet .
@@ -63,6 +64,12 @@ e2e: servers
 
 test: check servers ## Prove it: lint, types, unit, integration and end-to-end on real servers
 	$(BIN)/pytest tests --ignore=tests/compose
+
+drill: setup ## Every scenario on the running stack: fault, alert, notification, resolved
+	$(BIN)/belfry drill $(ARGS)
+
+screenshots: setup ## Pictures of the console's main views, from the running stack
+	$(BIN)/python -m observability.console.screenshots
 
 compose: setup ## Prove the containers: the end-to-end test against `docker compose up`
 	@bash .ci/compose
