@@ -27,6 +27,15 @@ async def set_stock(catalog: httpx.AsyncClient, product_id: str, stock: int) -> 
     assert answer.status_code == 200
 
 
+async def stock_becomes(catalog: httpx.AsyncClient, product_id: str, expected: int) -> None:
+    """The sweep has done its work within five seconds."""
+    for _ in range(100):
+        if await stock(catalog, product_id) == expected:
+            return
+        await asyncio.sleep(0.05)
+    assert await stock(catalog, product_id) == expected
+
+
 async def stock(catalog: httpx.AsyncClient, product_id: str) -> int:
     return int((await catalog.get(f"/products/{product_id}")).json()["stock"])
 
@@ -100,11 +109,7 @@ async def test_an_unclaimed_reservation_expires_and_gives_its_stock_back(
     await set_stock(catalog, "kite", 5)
     await catalog.post("/reservations", json=wanted("o1", ttl_seconds=0.2, kite=5))
     assert await stock(catalog, "kite") == 0
-    for _ in range(100):
-        if await stock(catalog, "kite") == 5:
-            break
-        await asyncio.sleep(0.05)
-    assert await stock(catalog, "kite") == 5
+    await stock_becomes(catalog, "kite", 5)
     again = await catalog.post("/reservations", json=wanted("o1", kite=5))
     assert again.status_code == 201
     assert await stock(catalog, "kite") == 0
@@ -128,8 +133,7 @@ async def test_committing_an_expired_reservation_needs_the_stock_again(
     """If someone else has bought it meanwhile the commit is refused, else it succeeds."""
     await set_stock(catalog, "kite", 2)
     await catalog.post("/reservations", json=wanted("late", ttl_seconds=0.05, kite=2))
-    while await stock(catalog, "kite") == 0:
-        await asyncio.sleep(0.02)
+    await stock_becomes(catalog, "kite", 2)
     await catalog.post("/reservations", json=wanted("other", kite=1))
     refused = await catalog.post("/reservations/late/commit")
     assert refused.status_code == 409
@@ -188,11 +192,7 @@ async def test_stock_adds_up_after_a_storm(catalog: httpx.AsyncClient) -> None:
         return 0
 
     sold = sum(await asyncio.gather(*(one(n) for n in range(48))))
-    for _ in range(100):
-        if await stock(catalog, "kite") == 1000 - sold:
-            break
-        await asyncio.sleep(0.05)
-    assert await stock(catalog, "kite") == 1000 - sold
+    await stock_becomes(catalog, "kite", 1000 - sold)
 
 
 async def test_unknown_products_and_reservations_are_said_to_be_so(
