@@ -211,11 +211,9 @@ def clear_faults(
 
 def _audited(action: str, values: dict[str, str]) -> None:
     from observability.settings import load_settings  # noqa: PLC0415 - keeps --help quick
-    from observability.stack.audited import record  # noqa: PLC0415
+    from observability.stack.audited import record_all  # noqa: PLC0415
 
-    settings = load_settings()
-    for name, value in values.items():
-        record(settings, action, name, value=value)
+    record_all(load_settings(), action, {name: {"value": text} for name, text in values.items()})
 
 
 def assignment(text: str) -> tuple[str, str]:

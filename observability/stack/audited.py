@@ -2,6 +2,7 @@
 
 import getpass
 import os
+from collections.abc import Mapping
 
 from observability.settings import Settings
 
@@ -11,13 +12,17 @@ SEND_SECONDS = 2.0
 
 
 def record(settings: Settings, action: str, target: str, **detail: str) -> None:
+    """Record an act of whoever runs the command; as `record_all`, on one target."""
+    record_all(settings, action, {target: detail})
+
+
+def record_all(settings: Settings, action: str, targets: Mapping[str, Mapping[str, str]]) -> None:
     """Record an act of whoever runs the command: in the journal, and sent to the Collector.
 
     Args:
         settings: whose state folder and Collector.
         action: what was done: `fault_set`, `scale`, ….
-        target: what it was done to.
-        detail: what else is worth keeping.
+        targets: what it was done to, each with what else is worth keeping.
     """
     # Commands that record nothing shall not wait for these.
     from observability.instrumentation import state  # noqa: PLC0415
@@ -33,6 +38,8 @@ def record(settings: Settings, action: str, target: str, **detail: str) -> None:
     )
     telemetry = Telemetry(SERVICE, None, prints=False)
     state.add(telemetry)
-    audit(action, actor=getpass.getuser(), target=target, source="command line", **detail)
+    actor = getpass.getuser()
+    for target, detail in targets.items():
+        audit(action, actor=actor, target=target, source="command line", **detail)
     telemetry.drain(SEND_SECONDS)
     telemetry.shutdown(0)
