@@ -33,6 +33,10 @@ class Recovery:
                 await self.resume_abandoned()
             except Problem as problem:
                 log.warning("recovery_waits", reason=problem.detail)
+            except Exception:
+                log.exception(
+                    "recovery_failed"
+                )  # once; without recovery orders would hang for good
             await asyncio.sleep(self._seconds)
 
     async def resume_abandoned(self) -> int:
@@ -46,3 +50,5 @@ class Recovery:
             await self._saga.resume(order_id)
         except Problem as problem:
             log.warning("order_waits", order_id=order_id, reason=problem.detail)
+        except Exception:
+            log.exception("order_resume_failed", order_id=order_id)

@@ -38,6 +38,8 @@ BUSY_SECONDS = 10.0
 POOL_SIZE = 5
 POOL_WAIT_SECONDS = 5.0
 READ_ONLY = "belfry_read_only"
+AWAY = ("08", "53", "57P")
+"""PostgreSQL's codes of errors that pass: no connection, no resources, starting up or stopping."""
 SERVICES = Path(__file__).parent.parent
 
 log = get_logger(__name__)
@@ -206,7 +208,8 @@ async def _unavailable_as_problem(service: str) -> AsyncIterator[None]:
     except (OperationalError, InterfaceError, PoolTimeoutError, OSError) as error:
         raise _unavailable(service, error) from error
     except DBAPIError as error:
-        if not error.connection_invalidated:
+        code = getattr(error.orig, "sqlstate", None) or ""
+        if not error.connection_invalidated and not code.startswith(AWAY):
             raise
         raise _unavailable(service, error) from error
 

@@ -203,6 +203,10 @@ class Relay:
             except (Problem, QueueError) as error:
                 log.warning("outbox_waits", error=str(error))
                 pause = RETRY_SECONDS
+            except Exception:
+                # Whatever it is: were this to end, no event would go out any more.
+                log.exception("outbox_failed")
+                pause = RETRY_SECONDS
             if not self._stopping:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._wake.wait(), pause)

@@ -62,6 +62,9 @@ async def _tick_forever(shipments: Shipments, seconds: float) -> None:
             await shipments.advance()
         except Problem as problem:
             log.warning("shipments_stand_still", reason=problem.detail)
+        except Exception:
+            # Whatever it is: were this to end, all parcels would stand still.
+            log.exception("shipments_failed")
         await asyncio.sleep(seconds)
 
 

@@ -164,6 +164,21 @@ async def test_a_postgresql_that_is_away_is_a_503_and_then_works_again() -> None
         server.close()
 
 
+async def test_a_postgresql_that_takes_no_connection_now_is_a_503() -> None:
+    """As one that is starting, stopping or has too many users says itself: it passes."""
+    server = shared_server()
+    url = server.new_database()
+    role = url.rpartition("/")[2]
+    db = Database(url, "cart")
+    server.execute(f"ALTER ROLE {role} CONNECTION LIMIT 0")
+    with pytest.raises(Problem) as caught:
+        await db.ping()
+    assert caught.value.status == 503
+    server.execute(f"ALTER ROLE {role} CONNECTION LIMIT -1")
+    await db.ping()
+    await db.close()
+
+
 async def test_a_sqlite_folder_of_many_processes_is_opened_at_once(tmp_path: Path) -> None:
     """Eight databases on one new file: none is told that it is locked."""
     url = f"sqlite+aiosqlite:///{tmp_path}/new.db"

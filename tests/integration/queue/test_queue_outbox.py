@@ -158,6 +158,22 @@ async def test_stop_publishes_what_is_committed(db: Database, things: Queue) -> 
     assert await sent(things) == [1]
 
 
+async def test_relay_outlives_an_error_that_nobody_thought_of(db: Database, things: Queue) -> None:
+    """A table that is gone for a while: afterwards events go out as before."""
+    relay = Relay(db, things, Outbox)
+    async with db.engine.begin() as connection:
+        await connection.run_sync(Base.metadata.drop_all)
+    relay.start()
+    await asyncio.sleep(0.1)
+    async with db.engine.begin() as connection:
+        await connection.run_sync(Base.metadata.create_all)
+    received = Received()
+    await things.consume("all", received)
+    await add(db, 1)
+    await received.reaches(1)
+    await relay.stop()
+
+
 async def test_event_belongs_to_the_trace_of_its_cause(db: Database, things: Queue) -> None:
     """Published later by the relay, it still carries the trace of the request."""
     with continued({"traceparent": PARENT, "baggage": "tier=gold"}):
