@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from services.kit.queue.opening import open_plain
@@ -60,11 +60,7 @@ class Books:
 
     def await_rest(self, within: float) -> float:
         """Wait until nothing is left to be done; returns the seconds that it took."""
-        began = time.monotonic()
-        while left := self._left():
-            assert time.monotonic() - began < within, f"still to be done: {left}"
-            time.sleep(0.25)
-        return time.monotonic() - began
+        return _await(lambda: _undone(self._parts) | self._untold(), within)
 
     def check(self) -> None:
         """Every order has ended as it should, once, in the books of every service."""
@@ -85,17 +81,13 @@ class Books:
         """How the queues stand, and all dead letters; ask when no service runs any more."""
         return asyncio.run(self._queues())
 
-    def _left(self) -> dict[str, int]:
-        found = {
-            f"{service}: {query.partition(' FROM ')[2]}": int(self._rows(service, query)[0][0])
-            for service, queries in UNDONE.items()
-            for query in queries
-        }
+    def _untold(self) -> dict[str, int]:
+        """Mails not sent and events not counted yet."""
         news = sum(self._expected_news().values())
-        found["mails"] = news - int(self._rows("worker", "SELECT count(*) FROM mails")[0][0])
+        mails = self._rows("worker", "SELECT count(*) FROM mails")
         counted = self._rows("worker", "SELECT coalesce(sum(count), 0) FROM event_counts")
-        found["events counted"] = news - int(counted[0][0])
-        return {name: count for name, count in found.items() if count > 0}
+        left = {"mails": news - mails[0][0], "events counted": news - counted[0][0]}
+        return {name: count for name, count in left.items() if count > 0}
 
     def _check_orders(self) -> None:
         orders = dict(self._rows("checkout", "SELECT id, status FROM orders"))
@@ -146,3 +138,57 @@ class Books:
             return await queue.stats(), dead
         finally:
             await queue.close()
+
+
+def await_nothing_left(parts: Parts, within: float) -> float:
+    """Wait until no order, parcel or event is under way; returns the seconds that it took."""
+
+    def left() -> dict[str, int]:
+        parcels = _query(parts, "shipping", "shipments", "status = 'delivered'", "count(*)")
+        mails = _query(parts, "worker", "mails", "kind = 'shipment.delivered'", "count(*)")
+        untold = parcels[0][0] - mails[0][0]
+        return _undone(parts) | ({"parcels not told of": untold} if untold > 0 else {})
+
+    return _await(left, within)
+
+
+def all_squares(parts: Parts) -> Counter[str]:
+    """Orders, payments, stock and parcels tell the same story; returns how many are sold of each.
+
+    For orders of which nobody knows how they should have ended.
+    """
+    shipped = {order for (order,) in _query(parts, "checkout", "orders", "status = 'shipped'")}
+    charged = _query(parts, "checkout", "payments", "status = 'charged'", "order_id")
+    taken = _query(parts, "catalog", "reservations", "status != 'released'", "order_id")
+    parcels = _query(parts, "shipping", "shipments", "status = 'delivered'", "order_id")
+    told = _query(parts, "worker", "mails", "kind = 'shipment.delivered'", "order_id")
+    for found in (charged, taken, parcels, told):
+        assert Counter(order for (order,) in found) == Counter(shipped)
+    lines = "SELECT product_id, quantity FROM reservation_lines JOIN reservations USING (order_id)"
+    sold: Counter[str] = Counter()
+    for product, quantity in parts.rows("catalog", f"{lines} WHERE status != 'released'"):
+        sold[product] += quantity
+    return sold
+
+
+def _query(
+    parts: Parts, service: str, table: str, where: str, what: str = "id"
+) -> list[tuple[Any, ...]]:
+    return parts.rows(service, f"SELECT {what} FROM {table} WHERE {where}")  # noqa: S608 - all ours
+
+
+def _undone(parts: Parts) -> dict[str, int]:
+    found = {
+        f"{service}: {query.partition(' FROM ')[2]}": int(parts.rows(service, query)[0][0])
+        for service, queries in UNDONE.items()
+        for query in queries
+    }
+    return {name: count for name, count in found.items() if count}
+
+
+def _await(left: Callable[[], dict[str, int]], within: float) -> float:
+    began = time.monotonic()
+    while found := left():
+        assert time.monotonic() - began < within, f"still to be done: {found}"
+        time.sleep(0.25)
+    return time.monotonic() - began

@@ -31,7 +31,7 @@ class RunningShop:
     ) -> None:
         self.state = state
         self.services = tuple(services)
-        self._ports = dict(zip(SERVICES, _free_ports(len(SERVICES)), strict=True))
+        self._ports = dict(zip(SERVICES, free_ports(len(SERVICES)), strict=True))
         self._extra = dict(environment)
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         (state / "logs").mkdir(parents=True, exist_ok=True)
@@ -134,7 +134,7 @@ def _is_ready(url: str) -> bool:
         return False
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     """Ports that were free a moment ago, all different."""
     sockets = [socket.socket() for _ in range(count)]
     try:
