@@ -24,6 +24,7 @@ _GROUPS: Final = {
     "alerts": "observability.alerting.commands:app",
     "bench": "observability.proof.commands:app",
     "audit": "observability.proof.audit_commands:app",
+    "verify": "observability.proof.verify_commands:app",
 }
 _ENTRY_POINTS: Final = "belfry.commands"
 

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,11 @@ class Files:
     def of(cls, settings: Settings) -> "Files":
         """Those of the stack with these settings."""
         return cls(settings.dashboards_dir)
+
+    def within(self, folder: Path) -> "Files":
+        """The same, but for those of which `folder` has a folder of the same name."""
+        there = {one.name: one for one in fields(self) if (folder / one.name).is_dir()}
+        return replace(self, **{name: folder / name for name in there})
 
     def boards(self) -> dict[str, Board]:
         """Every dashboard by its file's name."""

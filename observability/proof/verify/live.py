@@ -1,6 +1,7 @@
 """The running stack as the checks ask it."""
 
 import asyncio
+import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -41,6 +42,10 @@ class Live:
     def backends(self) -> Backends:
         """Those that panels ask."""
         return Backends(self.prometheus, self.loki, self.jaeger)
+
+    def environment(self) -> dict[str, str]:
+        """The environment in which a command speaks to this stack."""
+        return dict(os.environ) | self.settings.variables()
 
     async def services(self) -> list[str]:
         """Services that Prometheus scrapes, by name."""
