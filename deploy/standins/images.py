@@ -2,9 +2,10 @@
 """Stand-ins for images that cannot be pulled, under their official names and tags.
 
 `images.py make IMAGE…` makes those that the engine does not have: the Python base from Debian's
-packages (debootstrap), each server from the binary built for running without containers. They are
-labelled, and `images.py remove` takes every one of them away again, so that no stand-in is ever
-mistaken for the real image later. Only the standard library is used; needs root and an engine.
+packages (debootstrap), each server from the binary built for running without containers, and
+RabbitMQ, PostgreSQL and Redis again from Debian's packages. They are labelled, and `images.py
+remove` takes every one of them away again, so that no stand-in is ever mistaken for the real image
+later. Only the standard library is used; needs root and an engine.
 """
 
 import io
@@ -19,11 +20,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import parts
+from parts import PARTS, Part
 from servers import SERVERS, Server
 
 LABEL = "io.belfry.standin"
 SUITE = "bookworm"
-PACKAGES = "ca-certificates,busybox-static,python3,python3-venv"
+PACKAGES = ("ca-certificates", "busybox-static", "python3", "python3-venv")
+HERE = Path(__file__).parent
 CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 HOST_CERTIFICATES = "/etc/ssl/certs/host-certificates.crt"
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "belfry"
@@ -75,15 +79,20 @@ class ImageTar:
 
 
 def _base() -> Path:
-    """The cached tar of a small Debian with Python."""
-    base = CACHE / "images" / f"debian-{SUITE}.tar"
+    """A small Debian with Python."""
+    return _debian("", PACKAGES)
+
+
+def _debian(suffix: str, packages: tuple[str, ...]) -> Path:
+    """The cached tar of a small Debian with these packages."""
+    base = CACHE / "images" / f"debian-{SUITE}{suffix}.tar"
     if base.exists():
         return base
-    _say(f"building a Debian {SUITE} base (about a minute, once)")
+    _say(f"building a Debian {SUITE} with {', '.join(packages)} (a minute or two, once)")
     base.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as temporary:
         root = Path(temporary) / "root"
-        _must("debootstrap", "--variant=minbase", f"--include={PACKAGES}", SUITE, root)
+        _must("debootstrap", "--variant=minbase", f"--include={','.join(packages)}", SUITE, root)
         for leftovers in ("var/cache/apt/archives", "var/lib/apt/lists"):
             shutil.rmtree(root / leftovers)
         unfinished = base.with_suffix(".new")
@@ -170,6 +179,40 @@ def _make_python(reference: str) -> None:
         _import(path, reference, 'CMD ["python3"]', *trust)
 
 
+def _parts_base() -> str:
+    """Reference of the image that the stand-ins of RabbitMQ, PostgreSQL and Redis are made of."""
+    reference = f"belfry-standin-parts:{SUITE}"
+    if _present(reference):
+        return reference
+    with _tar(_debian("-parts", parts.PACKAGES)) as path:
+        with tarfile.open(path, "a") as tar:
+            image = ImageTar(tar)
+            for directory in parts.OWNED:
+                image.directory(f".{directory}", 0o750, parts.USER)
+            for link, target in parts.LINKS.items():
+                image.link(f"./{link.lstrip('/')}", target)
+            for name, text in parts.FILES.items():
+                image.file(f".{name}", text.encode())
+            for script in (HERE / "entrypoints").iterdir():
+                image.file(f"./entrypoints/{script.name}", script.read_bytes(), 0o755)
+        _import(path, reference)
+    return reference
+
+
+def _make_part(reference: str, part: Part) -> None:
+    changes = [
+        f"ENTRYPOINT {json.dumps([f'/entrypoints/{part.entrypoint}'])}",
+        f"CMD {json.dumps([part.command])}",
+        f"USER {parts.USER}",
+        f"VOLUME {part.volume}",
+        *(f"ENV {name}={value}" for name, value in part.environment.items()),
+    ]
+    container = _must("docker", "create", _parts_base(), "true").strip()
+    options = [f"--change={change}" for change in changes]
+    _must("docker", "commit", *options, container, reference)
+    _must("docker", "rm", container)
+
+
 def _present(reference: str) -> bool:
     return _run("docker", "image", "inspect", reference).returncode == 0
 
@@ -184,6 +227,8 @@ def make(references: list[str]) -> None:
             _make_python(reference)
         elif server := SERVERS.get(repository):
             _make_server(reference, server, tag.removeprefix("v"))
+        elif part := PARTS.get(repository):
+            _make_part(reference, part)
         else:
             sys.exit(f"{reference}: no stand-in for this image")
         _say(f"stand-in: {reference}")

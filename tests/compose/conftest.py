@@ -37,6 +37,17 @@ class Containers(Stack):
         """Standard output of a `belfry …` run beside the console."""
         return self.compose("exec", "-T", "console", "belfry", *arguments, timeout=timeout)
 
+    def belfry_beside_console(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """A `belfry …` beside the console, whatever its end."""
+        return subprocess.run(
+            ["docker", "compose", "exec", "-T", "console", "belfry", *arguments],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
     def inspect(self, container: str) -> dict[str, Any]:
         """What the engine knows of a container."""
         done = subprocess.run(

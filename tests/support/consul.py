@@ -61,11 +61,22 @@ class Agent:
         self, name: str, *, passing: bool, index: int, wait: float
     ) -> tuple[int, list[dict[str, Any]]]:
         """Entries of `/v1/health/service/:name`, held back until the index has grown."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(wait), self._changed:
-                await self._changed.wait_for(lambda: self._index > index)
+        await self._wait(index, wait)
         found = [s for s in self._services.values() if s.definition["Name"] == name]
         return self._index, [_entry(s) for s in found if s.passing or not passing]
+
+    async def names(self, *, index: int, wait: float) -> tuple[int, dict[str, list[str]]]:
+        """Names of `/v1/catalog/services` with their tags, of which there are none."""
+        await self._wait(index, wait)
+        # A real Consul lists itself.
+        return self._index, {"consul": []} | {
+            service.definition["Name"]: [] for service in self._services.values()
+        }
+
+    async def _wait(self, index: int, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds), self._changed:
+                await self._changed.wait_for(lambda: self._index > index)
 
     async def close(self) -> None:
         """End all checks."""
@@ -102,7 +113,8 @@ async def _answers(http: httpx.AsyncClient, url: str) -> bool:
 
 
 def _seconds(duration: str) -> float:
-    return float(duration[:-1]) * {"s": 1, "m": 60}[duration[-1]]
+    number = duration.rstrip("ms")
+    return float(number) * {"ms": 0.001, "s": 1, "m": 60}[duration.removeprefix(number)]
 
 
 def _shown(definition: dict[str, Any]) -> dict[str, Any]:
@@ -117,6 +129,13 @@ def _entry(service: _Service) -> dict[str, Any]:
         "Service": _shown(service.definition),
         "Checks": [{"CheckID": f"service:{service.definition['ID']}", "Status": status}],
     }
+
+
+def _tell(response: Response, index: int) -> None:
+    """What Consul says of an answer; its own client refuses one without."""
+    response.headers["X-Consul-Index"] = str(index)
+    response.headers["X-Consul-KnownLeader"] = "true"
+    response.headers["X-Consul-LastContact"] = "0"
 
 
 def app() -> FastAPI:
@@ -140,6 +159,16 @@ def app() -> FastAPI:
         known = await agent.forget(service_id)
         return Response(status_code=200 if known else 404)
 
+    @served.get("/v1/agent/self")
+    async def myself() -> Any:
+        return {"Config": {"Datacenter": "dc1", "NodeName": "local"}}
+
+    @served.get("/v1/catalog/services")
+    async def services(response: Response, index: int = 0, wait: str = "300s") -> Any:
+        now, found = await agent.names(index=index, wait=_seconds(wait))
+        _tell(response, now)
+        return found
+
     @served.get("/v1/agent/service/{service_id}")
     async def service(service_id: str) -> Any:
         return agent.find(service_id) or Response("unknown service ID", status_code=404)
@@ -149,7 +178,7 @@ def app() -> FastAPI:
         response: Response, name: str, passing: bool = False, index: int = 0, wait: str = "300s"
     ) -> Any:
         now, found = await agent.health(name, passing=passing, index=index, wait=_seconds(wait))
-        response.headers["X-Consul-Index"] = str(now)
+        _tell(response, now)
         return found
 
     return served

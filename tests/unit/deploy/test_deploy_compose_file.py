@@ -14,11 +14,20 @@ from observability.settings import DEFAULT_PORTS
 
 ROOT = Path(__file__).parents[3]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+REAL_PARTS = yaml.safe_load((ROOT / "deploy/compose/real-parts.yml").read_text())
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 NATIVE = tomllib.loads((ROOT / "belfry.toml").read_text())
-SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"] | {
+    name: one for name, one in REAL_PARTS["services"].items() if name not in COMPOSE["services"]
+}
+VOLUMES = {*COMPOSE["volumes"], *REAL_PARTS["volumes"]}
 PYTHON = {name for name, one in SERVICES.items() if one["image"].startswith("belfry:")}
 #: Images without a shell or any program that could ask for readiness.
 MUTE = {"collector"}
+#: The engine's socket belongs to root; test_deploy_profiles.py holds who reaches it.
+ROOT_WITHOUT_CAPABILITIES = {"docker-socket"}
+#: Its versions have two parts.
+TWO_PARTS = {"postgres"}
 
 each = pytest.mark.parametrize("name", sorted(SERVICES))
 
@@ -32,7 +41,20 @@ def test_each_backend_is_the_image_of_the_version_table(name: str) -> None:
 @each
 def test_each_image_is_pinned_to_a_full_version(name: str) -> None:
     """No `latest`, no moving tag."""
-    assert re.fullmatch(r"[\w./-]+:v?\d+\.\d+\.\d+", SERVICES[name]["image"])
+    version = r"\d+\.\d+" if name in TWO_PARTS else r"v?\d+\.\d+\.\d+"
+    assert re.fullmatch(rf"[\w./-]+:{version}", SERVICES[name]["image"])
+
+
+def test_our_own_images_have_the_version_of_the_project() -> None:
+    """As do the services in their telemetry: one number, in pyproject.toml."""
+    version = PROJECT["version"]
+    for name, one in SERVICES.items():
+        if one["image"].startswith("belfry"):
+            assert one["image"].endswith(f":{version}"), name
+    own = [
+        attributes["service.version"] for name, attributes in _instances().items() if name in PYTHON
+    ]
+    assert set(own) == {version}
 
 
 @each
@@ -57,7 +79,8 @@ def test_each_container_runs_as_a_numbered_user_other_than_root(name: str) -> No
         user = re.findall(r"^USER (\S+)$", (ROOT / "deploy/Dockerfile").read_text(), re.M)[-1]
     else:
         user = SERVICES[name]["user"]
-    assert re.fullmatch(r"[1-9]\d*(:\d+)?", user)
+    if name not in ROOT_WITHOUT_CAPABILITIES:
+        assert re.fullmatch(r"[1-9]\d*(:\d+)?", user)
 
 
 @each
@@ -80,12 +103,13 @@ def test_each_container_that_can_says_whether_it_is_ready(name: str) -> None:
 def test_each_file_of_the_project_is_mounted_read_only(name: str) -> None:
     """No container writes into the checkout, and each mounted path is there."""
     for volume in SERVICES[name].get("volumes", []):
-        source, _, options = volume.partition(":")
-        if source.startswith("."):
+        source, _, options = re.sub(r"\$\{\w+:-(.*?)\}", r"\1", volume).partition(":")
+        if source.startswith(("./", "/")):
             assert options.endswith(":ro"), volume
+        if source.startswith("./"):
             assert (ROOT / source).exists(), f"{source} would be made as an empty folder"
-        else:
-            assert source in COMPOSE["volumes"], volume
+        elif not source.startswith("/"):
+            assert source in VOLUMES, volume
 
 
 @each
@@ -95,7 +119,7 @@ def test_no_secret_is_in_the_file(name: str) -> None:
         if re.search(r"(KEY|PASSWORD|SECRET|TOKEN)$", variable):
             assert str(value).startswith("$$__file{/run/belfry/"), variable
         if re.search(r"(KEY|PASSWORD|SECRET|TOKEN)_+FILE$", variable):
-            assert str(value).startswith("/run/belfry/"), variable
+            assert str(value).startswith(("/run/belfry/", "/run/parts/")), variable
 
 
 @pytest.mark.parametrize("name", sorted(NATIVE["services"]))
@@ -123,10 +147,10 @@ def _instances() -> dict[str, dict[str, str]]:
     return given
 
 
-@pytest.mark.parametrize("name", sorted(set(_instances()) - {"worker"}))
+@pytest.mark.parametrize("name", sorted(set(_instances()) - {"worker", "edge"}))
 def test_target_labels_are_the_service_s_own_identity(name: str) -> None:
     """Metrics are labelled with what the service calls itself in logs and traces."""
-    files = (ROOT / "deploy/compose/targets").glob("*.json")
+    files = (ROOT / "deploy/compose").rglob("*.json")
     entries = [entry for file in files for entry in json.loads(file.read_text())]
     labels = next(e["labels"] for e in entries if e["labels"].get("service_name") == name)
     own = _instances()[name]
@@ -137,12 +161,14 @@ def test_target_labels_are_the_service_s_own_identity(name: str) -> None:
 
 
 def test_replicas_name_themselves() -> None:
-    """A worker's instance id is not in the file that all replicas share."""
-    assert "service.instance.id" not in _instances()["worker"]
+    """A worker's instance id has a place for its address in the file that all replicas share."""
+    assert _instances()["worker"]["service.instance.id"] == "worker-{address}"
     assert "ports" not in SERVICES["worker"]
 
 
-@pytest.mark.parametrize("variable", ["SHOP_DATA_DIR", "SHOP_QUEUE_URL", "SHOP_FLAGS_FILE"])
+@pytest.mark.parametrize(
+    "variable", ["SHOP_DATA_DIR", "BELFRY_AUDIT_DIR", "SHOP_QUEUE_URL", "SHOP_FLAGS_FILE"]
+)
 def test_services_keep_their_files_on_volumes(variable: str) -> None:
     """What a read-only container writes lies on one of its volumes."""
     for name, one in SERVICES.items():
