@@ -16,6 +16,8 @@ HOST: Final = "127.0.0.1"
 PREFIX: Final = "BELFRY_"
 _PORT_PREFIX: Final = "BELFRY_PORT_"
 _URL_PREFIX: Final = "BELFRY_URL_"
+#: Receivers of alerts, which bring names of their own.
+_NOTIFY_PREFIX: Final = "BELFRY_NOTIFY_"
 #: What `instrument(app)` reads and the stack does not.
 _LIBRARY_VARIABLES: Final = frozenset({"BELFRY_ACCESS_LOG", "BELFRY_AUDIT_DIR", "BELFRY_LOG_LEVEL"})
 
@@ -213,6 +215,11 @@ def load_settings() -> Settings:
     except ValidationError as error:
         raise UsageError(_first_problem(error)) from None
     _refuse_unknown(settings)
+    if any(name.startswith(_NOTIFY_PREFIX) for name in os.environ):
+        # only who has receivers waits for what reads their settings
+        from observability.alerting.receivers.settings import load_notify  # noqa: PLC0415
+
+        load_notify(os.environ)
     return settings
 
 
@@ -240,7 +247,7 @@ def _refuse_unknown(settings: Settings) -> None:
     known |= {port_variable(name) for name in [*DEFAULT_PORTS, *services]}
     known |= {_URL_PREFIX + name.upper() for name in DEFAULT_PORTS}
     for name in sorted(os.environ):
-        if name.startswith(PREFIX) and name not in known:
+        if name.startswith(PREFIX) and not name.startswith(_NOTIFY_PREFIX) and name not in known:
             close = difflib.get_close_matches(name, known, n=1)
             hint = f": did you mean {close[0]}?" if close else ": unset it"
             raise UsageError(f"unknown setting {name}{hint}")

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from typing import Annotated
+from functools import partial
+from typing import Annotated, Protocol
 
-from fastapi import APIRouter, Header, HTTPException, Query, Response
+from fastapi import APIRouter, Header, HTTPException, Path, Query, Response
 from fastapi.responses import StreamingResponse
 
+from observability.alerting.incidents import Incident, find_incident
 from observability.alerting.notifications import Heartbeat, Notification, Store
 from observability.alerting.webhook import Moment, Status, Webhook
 
@@ -18,11 +21,30 @@ _LISTENERS_MAX = 64
 _ID_MAX = 2**63 - 1  # SQLite's largest integer
 
 
+class Desk(Protocol):
+    """What is done with notifications beyond keeping them."""
+
+    def arriving(
+        self, webhook: Webhook, database: sqlite3.Connection, new: list[Notification]
+    ) -> None:
+        """Write down what is to be done, in the transaction that keeps `new`."""
+
+    def arrived(self, new: list[Notification]) -> None:
+        """They are kept: begin, without waiting."""
+
+
 class Inbox:
     """A store, and those who wait for what comes next."""
 
-    def __init__(self, store: Store, *, keepalive_seconds: float = _KEEPALIVE_SECONDS) -> None:
+    def __init__(
+        self,
+        store: Store,
+        *,
+        desk: Desk | None = None,
+        keepalive_seconds: float = _KEEPALIVE_SECONDS,
+    ) -> None:
         self.store = store
+        self.desk = desk
         self._keepalive = keepalive_seconds
         self._listeners: set[asyncio.Event] = set()
         self._closing = False
@@ -36,10 +58,18 @@ class Inbox:
                 people.append(alert)
             elif alert.status == "firing":
                 await asyncio.to_thread(self.store.beat, alert.labels.get("alertname", ""), now)
-        new = await asyncio.to_thread(self.store.record, people, now)
+        desk = self.desk
+        also = partial(desk.arriving, webhook) if desk else None
+        new = await asyncio.to_thread(self.store.record, people, now, also)
+        self.tell(new)
+        return new
+
+    def tell(self, new: list[Notification]) -> None:
+        """Wake all who wait for notifications: these have been kept."""
         if new:
             self._wake()
-        return new
+            if self.desk:
+                self.desk.arrived(new)
 
     def close(self) -> None:
         """End every stream, so that a server that waits for them can stop."""
@@ -122,5 +152,15 @@ def router(inbox: Inbox) -> APIRouter:
             media_type="text/event-stream",
             headers={"Cache-Control": "no-store"},
         )
+
+    @routes.get("/{notification_id}")
+    async def incident(
+        notification_id: Annotated[int, Path(ge=1, le=_ID_MAX)],
+    ) -> Incident:
+        """One incident: the notification with its evidence, its timeline and what was done."""
+        found = await asyncio.to_thread(find_incident, inbox.store, notification_id)
+        if found is None:
+            raise HTTPException(404, f"no notification {notification_id}")
+        return found
 
     return routes

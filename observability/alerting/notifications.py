@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -91,6 +91,9 @@ class Heartbeat(BaseModel):
     received_at: datetime
 
 
+Also = Callable[[sqlite3.Connection, list[Notification]], None]
+
+
 class Store:
     """The notifications on disk. Calls block for the time of a small query.
 
@@ -108,6 +111,7 @@ class Store:
             path.parent.mkdir(parents=True, exist_ok=True)
         mode = "ro" if read_only else "rwc"
         uri = f"{path.absolute().as_uri()}?mode={mode}"
+        self.path = path
         self._db = sqlite3.connect(uri, uri=True, timeout=5, check_same_thread=False)
         self._db.row_factory = sqlite3.Row
         self._lock = threading.Lock()
@@ -120,10 +124,14 @@ class Store:
         with self._lock:
             self._db.close()
 
-    def record(self, alerts: Iterable[WebhookAlert], at: datetime) -> list[Notification]:
+    def record(
+        self, alerts: Iterable[WebhookAlert], at: datetime, also: Also | None = None
+    ) -> list[Notification]:
         """Keep `alerts`, received at `at`; answer with those not known before.
 
-        The same alert, start and status is one notification, however often it is sent.
+        The same alert, start and status is one notification, however often it is sent. `also` is
+        called with the new ones before anything is committed: what it writes through the
+        connection is kept together with them or not at all.
         """
         with self._lock, self._db:
             new = [row for alert in alerts if (row := self._insert(alert, at)) is not None]
@@ -131,7 +139,28 @@ class Store:
                 "DELETE FROM notifications WHERE id <= (SELECT MAX(id) FROM notifications) - ?",
                 (_KEPT,),
             )
-            return [self._one(row) for row in new]
+            kept = [self._one(row) for row in new]
+            if also is not None and kept:
+                also(self._db, kept)
+            return kept
+
+    def one(self, notification_id: int) -> Notification | None:
+        """A notification by its id; None if there is none, or no longer."""
+        query = f"{_SELECT} WHERE n.id = ?"
+        with self._lock, closing(self._db.execute(query, (notification_id,))) as rows:
+            row = rows.fetchone()
+            return None if row is None else _notification(row)
+
+    def beginning(self, one: Notification) -> Notification:
+        """The firing notification that belongs to `one`; itself if it is, or if there is none."""
+        query = (
+            f"{_SELECT} WHERE n.fingerprint = ? AND n.status = 'firing' AND n.starts_at <= ?"
+            " ORDER BY n.starts_at DESC LIMIT 1"
+        )
+        values = (one.fingerprint, _stamp(one.starts_at))
+        with self._lock, closing(self._db.execute(query, values)) as rows:
+            row = rows.fetchone()
+            return one if row is None else _notification(row)
 
     def beat(self, name: str, at: datetime) -> None:
         """Note that the always-firing alert `name` arrived at `at`."""

@@ -1,0 +1,1 @@
+"""Receivers: who is told besides the inbox, each message with its evidence, none of them lost."""
