@@ -27,6 +27,10 @@ class Site:
     """Prometheus rule files."""
     log_rules: Path = _PACKAGE.parent / "alerting" / "log_rules"
     """Loki rule files; there need not be any."""
+    namespace: str = "default"
+    """Of services that do not say which group they belong to."""
+    environment: str = "local"
+    """Of services that do not say where they run."""
     dashboards: Path = _PACKAGE.parents[1] / "dashboards"
     """Dashboards' JSON, for Grafana."""
 

@@ -19,7 +19,7 @@ _ALERTMANAGER = "alertmanager"
 class Servers:
     """The servers that can be run on this machine."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, namespace: str = "default") -> None:
         ports = {
             name: settings.port(name, default)
             for backend in BACKENDS.values()
@@ -29,6 +29,8 @@ class Servers:
             state=settings.state_dir,
             ports=ports,
             host=HOST,
+            namespace=namespace,
+            environment=settings.environment,
             inbox_url=f"{settings.url(CONSOLE)}/api/inbox/alertmanager",
         )
         self._settings = settings

@@ -10,6 +10,7 @@ from observability.exits import UsageError
 from observability.settings import HOST
 from observability.stack import logs, ports, secrets, services, targets
 from observability.stack.compiler import BuildError
+from observability.stack.external import ExternalTargets
 from observability.stack.journal import Journal
 from observability.stack.plan import Plan, check_scale, unknown
 from observability.stack.process import Kind, Process, Spec, State
@@ -35,6 +36,7 @@ class Supervisor:
         self._listener = changed
         self._records = Records(plan.settings)
         self._journal = Journal(plan.settings.logs_dir / "supervisor.log")
+        self._external = ExternalTargets(plan.settings, self._journal)
         self._versions: dict[str, str] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._changing = asyncio.Lock()
@@ -223,6 +225,8 @@ class Supervisor:
 
     async def _keep_house(self) -> None:
         while True:
+            with contextlib.suppress(OSError):  # a full disk: they are written another time
+                self._external.follow()
             for process in list(self.processes.values()):
                 with contextlib.suppress(OSError):  # a full disk must not end the watch over it
                     await asyncio.to_thread(logs.bound, process.log)
@@ -247,8 +251,7 @@ class Supervisor:
                     services.labels(spec, settings, config),
                 )
                 (own if spec.kind is Kind.SERVICE else others).append(target)
-        external = targets.external(config, settings.environment)
-        targets.write(folder / "services.json", [*own, *external])
+        targets.write(folder / "services.json", own)
         targets.write(folder / "backends.json", others)
         targets.write(folder / "alertmanager.json", self._servers.alertmanagers(self.plan.names))
 

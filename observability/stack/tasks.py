@@ -35,7 +35,7 @@ def up(
     """
     settings = load_settings()
     config = load_config(settings.config)
-    servers = Servers(settings)
+    servers = Servers(settings, config.stack.namespace)
     chosen = plan.make_plan(
         settings,
         config,

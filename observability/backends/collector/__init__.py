@@ -18,6 +18,8 @@ def _variables(site: Site) -> dict[str, str]:
         "COLLECTOR_GRPC_PORT": str(site.port("collector_grpc")),
         "COLLECTOR_HEALTH_PORT": str(site.port("collector_health")),
         "COLLECTOR_METRICS_PORT": str(site.port("collector_metrics")),
+        "COLLECTOR_NAMESPACE": site.namespace,
+        "COLLECTOR_ENVIRONMENT": site.environment,
         "COLLECTOR_DATA": str(site.data("collector")),
         "JAEGER_OTLP_ENDPOINT": site.address("jaeger_otlp_grpc"),
         "LOKI_URL": site.url("loki"),

@@ -103,7 +103,7 @@ async def _logs_to_trace(live: Live, service: str) -> Finding:
 
 
 async def _span_to_metrics(live: Live, service: str, trace: Trace) -> list[Finding]:
-    """A span's route and replica are labels of a series of the same service."""
+    """A span's route or queue is a label of a series of the same service."""
     spans = [one for one in trace.spans if one.service == service]
     span = next((one for one in spans if one.kind in {"server", "consumer"}), None)
     subject = f"span → metrics: {service}"
@@ -117,8 +117,7 @@ async def _span_to_metrics(live: Live, service: str, trace: Trace) -> list[Findi
 
 
 def _series_of(span: Span) -> str:
-    instance = span.resource.get("service.instance.id", "")
-    same = f'service_name="{span.service}",instance="{instance}"'
+    same = f'service_name="{span.service}"'
     if span.kind == "consumer":
         queue = span.attributes.get("messaging.destination.name", "")
         return (

@@ -175,7 +175,8 @@ class TinyStack:
 
     def targets(self) -> dict[str, str]:
         """What Prometheus is told to scrape of the services: address by instance."""
-        entries = json.loads((self.state / "targets" / "services.json").read_text())
+        files = sorted((self.state / "targets").glob("services*.json"))
+        entries = [entry for file in files for entry in json.loads(file.read_text())]
         return {entry["labels"]["instance"]: entry["targets"][0] for entry in entries}
 
     def _is_ours(self, process: psutil.Process) -> bool:

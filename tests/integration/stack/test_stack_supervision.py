@@ -128,3 +128,9 @@ def test_a_service_of_ones_own_is_scraped(tiny: TinyStack) -> None:
     assert tiny.up().returncode == 0
 
     assert tiny.targets() == {"good-1": f"127.0.0.1:{port}", "hello-1": "127.0.0.1:9999"}
+
+    text = (tiny.folder / "belfry.toml").read_text()
+    tiny.configure(text.replace("9999", "9998"))
+    eventually(
+        lambda: tiny.targets().get("hello-1") == "127.0.0.1:9998", 10, "the change without restart"
+    )
