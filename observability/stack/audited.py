@@ -38,8 +38,16 @@ def record_all(settings: Settings, action: str, targets: Mapping[str, Mapping[st
     )
     telemetry = Telemetry(SERVICE, None, prints=False)
     state.add(telemetry)
-    actor = getpass.getuser()
+    actor = _user()
     for target, detail in targets.items():
         audit(action, actor=actor, target=target, source="command line", **detail)
     telemetry.drain(SEND_SECONDS)
     telemetry.shutdown(0)
+
+
+def _user() -> str:
+    """Name of whoever runs the command; in a container a user may have a number only."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
