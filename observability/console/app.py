@@ -1,4 +1,4 @@
-"""The console's application: hosts the inbox and the page that shows it."""
+"""The console's application: the control room's pages, and the inbox that they show."""
 
 from __future__ import annotations
 
@@ -8,14 +8,30 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from fastapi import FastAPI, Response
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import RedirectResponse
 from fastapi.staticfiles import StaticFiles
+from nicegui import ui
 
 from observability import instrument
 from observability.alerting.inbox import Inbox, router
 from observability.alerting.notifications import Store
-from observability.console import pages
+from observability.console import actions, addresses
+from observability.console.access import Access
+from observability.console.context import Context
+from observability.console.loadrun import LoadRun
+from observability.console.policy import Policy
 from observability.console.stopping import on_stop_signal
+from observability.console.views import (
+    alerts,
+    controls,
+    dashboards,
+    logs,
+    overview,
+    runbooks,
+    trace,
+    traces,
+)
 from observability.settings import Settings, load_settings
 
 _STATIC = Path(__file__).parent / "static"
@@ -24,19 +40,30 @@ _STATIC = Path(__file__).parent / "static"
 def create_app(settings: Settings) -> FastAPI:
     """The console with its inbox in the state folder of `settings`."""
     inbox = Inbox(Store(settings.inbox_file))
+    context = Context(settings, inbox.store)
+    access, load = Access(settings), LoadRun(settings)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         with on_stop_signal(inbox.close):
             yield
+        await load.stop()
+        await context.close()
         inbox.store.close()
 
     console = FastAPI(title="Belfry console", lifespan=lifespan, docs_url=None, redoc_url=None)
     instrument(console, service_name="console")
+    console.add_middleware(Policy)
     console.mount("/static", StaticFiles(directory=_STATIC), name="static")
     console.include_router(router(inbox))
-    console.include_router(pages.router(inbox.store, settings))
+    console.include_router(actions.router(settings, access, load))
     _add_health(console, inbox.store)
+    _add_ways_from_grafana(console)
+    for view in (overview, dashboards, traces, trace, logs, alerts, runbooks):
+        view.register(context)
+    controls.register(context, access, load)
+    # NiceGUI's own pages come last: it is mounted where nothing else answers.
+    ui.run_with(console, title="Belfry", tailwind=False, language="en-US", dark=False)
     return console
 
 
@@ -53,6 +80,19 @@ def _add_health(console: FastAPI, store: Store) -> None:
             response.status_code = 503
             return {"checks": {"inbox": str(error)}}
         return {"checks": {"inbox": "ok"}}
+
+
+def _add_ways_from_grafana(console: FastAPI) -> None:
+    """Grafana's addresses work here too, so a link of an alert or dashboard need not care."""
+
+    @console.get("/d/{uid}", include_in_schema=False)
+    @console.get("/d/{uid}/{_slug}", include_in_schema=False)
+    async def dashboard(request: Request, uid: str) -> RedirectResponse:
+        return RedirectResponse(f"/dashboards/{uid}?{request.url.query}")
+
+    @console.get("/explore", include_in_schema=False)
+    async def explore(request: Request) -> RedirectResponse:
+        return RedirectResponse(addresses.from_explore(dict(request.query_params)))
 
 
 app = create_app(load_settings())

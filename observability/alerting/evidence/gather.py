@@ -43,7 +43,7 @@ async def gather(one: Notification, asking: Asking, places: Places) -> Evidence:
         places: for the links.
     """
     began = time.monotonic()
-    found = _Found(Ways(incident=f"{places.console}/incidents/{one.id}"))
+    found = _Found(Ways(incident=places.incident(one.id)))
     try:
         async with asyncio.timeout(TOTAL_SECONDS):
             await _look(one, asking, places, found)

@@ -77,6 +77,6 @@ class Gatherer:
     def _empty(self, one: Notification, why: str | None) -> Evidence:
         return Evidence(
             gathered_at=datetime.now(UTC),
-            ways=Ways(incident=f"{self._places.console}/incidents/{one.id}"),
+            ways=Ways(incident=self._places.incident(one.id)),
             missing=[why] if why else [],
         )

@@ -65,10 +65,14 @@ class Change(_Part):
 
 
 class Ways(_Part):
-    """Addresses that a browser can open; None where there is nothing to open."""
+    """Addresses that a browser can open; None where there is nothing to open.
+
+    `dashboard` is the console's, `grafana` the same one in Grafana.
+    """
 
     incident: str | None = None
     dashboard: str | None = None
+    grafana: str | None = None
     traces: str | None = None
     logs: str | None = None
     runbook: str | None = None

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from observability.alerting.evidence.model import Ways
 from observability.alerting.evidence.subject import Subject
@@ -16,49 +15,45 @@ from observability.settings import HOST, Settings
 
 @dataclass(frozen=True)
 class Places:
-    """Base addresses as the reader's browser knows them."""
+    """Base addresses as the reader's browser knows them, without a slash at their ends."""
 
     console: str
     grafana: str
     alertmanager: str
 
+    def incident(self, notification_id: int) -> str:
+        """Where all of an incident is seen."""
+        return f"{self.console}/incidents/{notification_id}"
+
     def trace(self, trace_id: str) -> str:
         """Where one trace is seen."""
-        return self._explore("jaeger", {"query": trace_id, "queryType": ""}, "now-1h", "now")
+        return f"{self.console}/traces/{quote(trace_id, safe='')}"
 
     def ways(self, one: Notification, subject: Subject) -> Ways:
         """All that can be opened for a notification."""
         known = links(one, grafana=self.grafana)
-        start, end = str(round(subject.start * 1000)), str(round(subject.end * 1000))
+        board, runbook = known.dashboard, known.runbook
+        span = {"from": str(round(subject.start * 1000)), "to": str(round(subject.end * 1000))}
         traces = logs = None
         if subject.services:
-            search = {"queryType": "search", "service": subject.services[0], "limit": 20}
-            traces = self._explore("jaeger", search, start, end)
-            query = {"queryType": "range", "expr": f"{{{subject.matchers()}}}"}
-            logs = self._explore("loki", query, start, end)
-        runbook = known.runbook
+            traces = self._page("traces", span | {"service": subject.services[0]})
+            logs = self._page("logs", span | {"query": f"{{{subject.matchers()}}}"})
         return Ways(
-            incident=f"{self.console}/incidents/{one.id}",
-            dashboard=known.dashboard,
+            incident=self.incident(one.id),
+            dashboard=board and board.replace(f"{self.grafana}/d/", f"{self.console}/dashboards/"),
+            grafana=board,
             traces=traces,
             logs=logs,
             runbook=self.console + runbook if runbook and runbook.startswith("/") else runbook,
             silence=self._silence(one.labels),
         )
 
+    def _page(self, name: str, query: dict[str, str]) -> str:
+        return f"{self.console}/{name}?{urlencode(query)}"
+
     def _silence(self, labels: dict[str, str]) -> str:
         pairs = ",".join(f"{name}={json.dumps(value)}" for name, value in labels.items())
         return f"{self.alertmanager}/#/silences/new?filter={quote(f'{{{pairs}}}')}"
-
-    def _explore(self, kind: str, query: Mapping[str, object], start: str, end: str) -> str:
-        source = {"type": kind, "uid": kind}
-        pane = {
-            "datasource": kind,
-            "queries": [{"refId": "A", "datasource": source, **query}],
-            "range": {"from": start, "to": end},
-        }
-        panes = quote(json.dumps({"a": pane}), safe="")
-        return f"{self.grafana}/explore?schemaVersion=1&panes={panes}"
 
 
 def places(settings: Settings, console: str | None = None) -> Places:

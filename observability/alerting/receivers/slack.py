@@ -15,7 +15,7 @@ from observability.alerting.receivers.settings import Slack
 
 _SECTION = 2_900
 _SIGNS = {"critical": "🔴", "warning": "🟡"}
-_BUTTONS = 5
+_BUTTONS = 7
 
 
 class SlackSender:
