@@ -137,8 +137,18 @@ class Jaeger:
             traces = await asyncio.gather(*(self.trace(trace_id) for trace_id in ids))
             found = [trace for trace in traces if trace]
         else:
-            found = _traces(await self._api.get("traces", **_parameters(search)))
+            found = _traces(await self._found(search))
         return sorted(found, key=lambda trace: trace.root.start, reverse=True)
+
+    async def _found(self, search: Search) -> dict[str, Any] | None:
+        """The answer to a search; Jaeger says 404 where there is no such trace."""
+        try:
+            answer: dict[str, Any] = await self._api.get("traces", **_parameters(search))
+        except BackendError as error:
+            if error.status == httpx.codes.NOT_FOUND:
+                return None
+            raise
+        return answer
 
     async def services(self) -> list[str]:
         """Names of the services that sent spans."""
