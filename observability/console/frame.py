@@ -1,0 +1,151 @@
+"""What all pages have around their content: header, ways to the views, heading, toolbar.
+
+It is plain HTML in the page as it is sent, so it is there before anything else is loaded.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from nicegui import ui
+
+from observability.console.markup import Markup, element, join, link, option
+from observability.console.timerange import OFFERED, TimeRange
+
+VIEWS = {
+    "/": "Overview",
+    "/dashboards": "Dashboards",
+    "/traces": "Traces",
+    "/logs": "Logs",
+    "/alerts": "Alerts",
+    "/controls": "Controls",
+}
+REFRESHES = {"": "off", "5": "5 s", "10": "10 s", "30": "30 s", "60": "1 min"}
+_HEAD = """
+<link rel="icon" href="/static/belfry.svg" type="image/svg+xml">
+<link rel="stylesheet" href="/static/console.css">
+<script src="/static/console.js"></script>
+"""
+
+
+@contextmanager
+def frame(
+    title: str, here: str, *, toolbar: Markup | None = None, above: Markup | None = None
+) -> Iterator[None]:
+    """A page; what is made within is its content.
+
+    Args:
+        title: the heading.
+        here: path of the view in the header that it belongs to.
+        toolbar: a form beside the heading.
+        above: what stands above the heading, such as the way back.
+    """
+    ui.page_title(f"{title} · Belfry")
+    ui.add_head_html(_HEAD)
+    ui.add_body_html(str(_header(here) + _heading(title, toolbar, above)))
+    with ui.element("div").classes("view"):
+        yield
+
+
+def span_fields(shown: TimeRange, refresh: str | None = None) -> Markup:
+    """Fields of a form that choose the time, and how often to look again."""
+    offered = [(one, one.removeprefix("now-")) for one in OFFERED]
+    if not shown.live or shown.start not in OFFERED:
+        offered.append((shown.start, shown.words))
+    length = element(
+        "label",
+        element("span", "Last", class_="name"),
+        element(
+            "select",
+            *(option(value, text, selected=value == shown.start) for value, text in offered),
+            name="from",
+        ),
+    )
+    end = "" if shown.live else hidden("to", shown.end)
+    if refresh is None:
+        return join([length, end])
+    again = element(
+        "label",
+        element("span", "Refresh", class_="name"),
+        element(
+            "select",
+            *(option(value, text, selected=value == refresh) for value, text in REFRESHES.items()),
+            name="refresh",
+        ),
+    )
+    return join([length, end, again])
+
+
+def hidden(name: str, value: str) -> Markup:
+    """A field that is not shown."""
+    return Markup('<input type="hidden" name="{}" value="{}">').format(name, value)
+
+
+def field(name: str, label: str, value: str, **given: str) -> Markup:
+    """A text field with its label."""
+    more = join(Markup(' {}="{}"').format(key, one) for key, one in given.items())
+    box = Markup('<input name="{}" value="{}"{}>').format(name, value, more)
+    return element("label", element("span", label, class_="name"), box)
+
+
+def select(name: str, label: str, options: dict[str, str], chosen: str) -> Markup:
+    """A choice with its label; the options' texts by their values."""
+    listed = options if chosen in options else options | {chosen: chosen}
+    return element(
+        "label",
+        element("span", label, class_="name"),
+        element(
+            "select",
+            *(option(value, text, selected=value == chosen) for value, text in listed.items()),
+            name=name,
+        ),
+    )
+
+
+def form(*fields: object, label: str, button: str = "Show", id_: str | None = None) -> Markup:
+    """A form whose fields become the address: what it shows can be shared."""
+    return element(
+        "form",
+        *fields,
+        element("button", button, type="submit"),
+        method="get",
+        class_="toolbar",
+        role="search",
+        aria_label=label,
+        id=id_,
+    )
+
+
+def refresh_of(query: str | None) -> str:
+    """Seconds between two looks as the address has them; empty for never."""
+    return query if query in REFRESHES else ""
+
+
+def _header(here: str) -> Markup:
+    ways = [
+        link(name, path, aria_current="page" if path == here else None)
+        for path, name in VIEWS.items()
+    ]
+    mark = Markup('<img src="/static/belfry.svg" alt="" width="26" height="26">')
+    return element("a", "Skip to the content", href="#app", class_="skip") + element(
+        "header",
+        element("a", mark, " Belfry", href="/", class_="name"),
+        element("nav", *ways, aria_label="Views"),
+        element(
+            "button",
+            "◐",
+            type="button",
+            id="scheme",
+            aria_label="Light or dark",
+            title="Light or dark",
+        ),
+    )
+
+
+def _heading(title: str, toolbar: Markup | None, above: Markup | None) -> Markup:
+    return element(
+        "div",
+        above or "",
+        element("h1", title),
+        toolbar or "",
+        class_="heading",
+    )

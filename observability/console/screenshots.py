@@ -1,0 +1,129 @@
+"""`python -m observability.console.screenshots`: pictures of the main views of a running stack."""
+
+import argparse
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import httpx
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from observability.exits import UsageError
+from observability.settings import Settings, load_settings
+
+CHROMIUM = "/usr/bin/chromium"
+ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
+_MOST_BYTES = 250_000
+_WIDE = (1360, 900)
+_PHONE = (390, 844)
+_LOAD_MILLISECONDS = 30_000
+
+
+@dataclass(frozen=True)
+class Shot:
+    """A picture: its file's name, what it shows, and in which light and size."""
+
+    name: str
+    path: str
+    scheme: Literal["light", "dark"] = "light"
+    size: tuple[int, int] = _WIDE
+
+
+SHOTS = (
+    Shot("overview", "/"),
+    Shot("overview-dark", "/", scheme="dark"),
+    Shot("overview-phone", "/", size=_PHONE),
+    Shot("dashboard", "/dashboards/shop-overview?from=now-15m"),
+    Shot("trace", "/traces/{trace}"),
+    Shot("logs", "/logs?from=now-5m"),
+    Shot("alerts", "/alerts"),
+)
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """The distribution's Chromium, without a screen."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+def settled(page: Page) -> None:
+    """Wait until all parts of the page that are in view have their content."""
+    page.wait_for_selector("belfry-lazy, .part, .page, .cards", timeout=_LOAD_MILLISECONDS)
+    page.wait_for_function(
+        """() => [...document.querySelectorAll('belfry-lazy')].every(part => {
+            const box = part.getBoundingClientRect();
+            return box.top > innerHeight || box.bottom < 0
+                || part.getAttribute('aria-busy') !== 'true';
+        })""",
+        timeout=_LOAD_MILLISECONDS,
+    )
+    page.wait_for_timeout(500)  # charts draw a moment after they have their data
+
+
+def take(settings: Settings, folder: Path) -> list[Path]:
+    """Take all pictures.
+
+    Raises:
+        UsageError: no console or no trace is there, or a picture is too large.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    trace = _a_trace(settings)
+    taken = []
+    with chromium() as browser:
+        for shot in SHOTS:
+            path = folder / f"{shot.name}.png"
+            _picture(browser, settings.url("console") + shot.path.format(trace=trace), shot, path)
+            if path.stat().st_size > _MOST_BYTES:
+                raise UsageError(f"{path} has {path.stat().st_size} bytes, above {_MOST_BYTES}")
+            taken.append(path)
+    return taken
+
+
+def _picture(browser: Browser, url: str, shot: Shot, path: Path) -> None:
+    width, height = shot.size
+    context = browser.new_context(
+        viewport={"width": width, "height": height}, color_scheme=shot.scheme
+    )
+    page = context.new_page()
+    page.goto(url)
+    settled(page)
+    page.screenshot(path=path)
+    context.close()
+
+
+def _a_trace(settings: Settings) -> str:
+    """A recent trace that goes through a queue: the one that shows most."""
+    query = {"query": '{log_stream="audit"} | audit_action="order"', "limit": "1"}
+    try:
+        answer = httpx.get(f"{settings.url('loki')}/loki/api/v1/query_range", params=query)
+        found = answer.raise_for_status().json()["data"]["result"]
+    except httpx.HTTPError as error:
+        raise UsageError(f"no stack answers ({error}): `belfry up`, then `belfry load`") from None
+    if not found:
+        raise UsageError("nothing was ordered yet: `belfry load --users 3 --duration 60`")
+    return str(found[0]["stream"]["trace_id"])
+
+
+def main() -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path("docs/images"), help="folder")
+    arguments = parser.parse_args()
+    try:
+        taken = take(load_settings(), arguments.out)
+    except UsageError as error:
+        sys.exit(str(error))
+    for path in taken:
+        sys.stdout.write(f"{path} {path.stat().st_size // 1000} kB\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,34 @@
+"""The runbooks that alerts link to."""
+
+import asyncio
+import re
+from pathlib import Path
+
+from fastapi import HTTPException
+from markdown_it import MarkdownIt
+from nicegui import ui
+
+from observability.console.context import Context
+from observability.console.frame import frame
+from observability.console.lazy import still
+from observability.console.markup import Markup, element, link
+
+_FOLDER = Path(__file__).parents[3] / "docs" / "runbooks"
+_NAME = re.compile(r"[A-Za-z]+\.md$")
+_MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table")
+
+
+def register(_context: Context) -> None:
+    """Add the page."""
+
+    @ui.page("/docs/runbooks/{file}")
+    async def runbook(file: str) -> None:
+        if not _NAME.match(file):
+            raise HTTPException(404, "a runbook is called as its alert")
+        try:
+            text = await asyncio.to_thread((_FOLDER / file).read_text, encoding="utf-8")
+        except FileNotFoundError:
+            raise HTTPException(404, f"no runbook {file}") from None
+        above = link("← Alerts", "/alerts", class_="back")
+        with frame(f"Runbook: {file.removesuffix('.md')}", "/alerts", above=above):
+            still(element("article", Markup(_MARKDOWN.render(text)), class_="page"))
