@@ -90,7 +90,7 @@ async def look(settings: Settings, prometheus: Prometheus) -> list[Deploy]:
         and (sample.labels["service_name"], sample.labels["service_version"]) not in seen
     ]
     for deploy in new:
-        log.info("deploy_seen", service=deploy.service, version=deploy.version)
+        log.info("deploy_seen", deployed=deploy.service, deployed_version=deploy.version)
     every = sorted([*known, *new], key=lambda one: one.at)[-_MOST:]
     marked = await asyncio.to_thread(_mark, settings, every)
     if marked != known:

@@ -66,10 +66,11 @@ async def check(live: Live) -> list[Finding]:
     named = Named()
     for query in queries(live.files):
         named.add(query)
-    there = await _metrics_there(live)
+    alive = await _metrics_there(live)
+    there = alive | await _recorded(live)
     findings = [*named.unreadable]
     findings += [_metric(name, places, there) for name, places in sorted(named.metrics.items())]
-    findings += await _labels(live, named, there)
+    findings += await _labels(live, named, alive)
     findings += await _log_fields(live, named)
     return findings
 
@@ -77,6 +78,12 @@ async def check(live: Live) -> list[Finding]:
 async def _metrics_there(live: Live) -> set[str]:
     samples = await live.prometheus.instant('count by (__name__) ({__name__!=""})')
     return {sample.labels["__name__"] for sample in samples}
+
+
+async def _recorded(live: Live) -> set[str]:
+    """What Prometheus records without trouble, be there a series just now or not."""
+    rules = await live.prometheus.rules()
+    return {rule.name for rule in rules if rule.kind == "recording" and rule.health == "ok"}
 
 
 def _metric(name: str, places: Iterable[str], there: set[str]) -> Finding:
@@ -89,10 +96,10 @@ def _metric(name: str, places: Iterable[str], there: set[str]) -> Finding:
     return Finding(CHECK, f"metric {name}", False, detail, where)
 
 
-async def _labels(live: Live, named: Named, there: set[str]) -> list[Finding]:
+async def _labels(live: Live, named: Named, alive: set[str]) -> list[Finding]:
     """Labels of metrics that are there; of others the metric itself is the finding."""
     asked = [
-        (tuple(metric for metric in metrics if metric in there), label, places)
+        (tuple(metric for metric in metrics if metric in alive), label, places)
         for (metrics, label), places in sorted(named.labels.items())
     ]
 

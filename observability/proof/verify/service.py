@@ -131,10 +131,25 @@ def _generic(rule: Rule) -> bool:
 
 
 async def _covered(live: Live, rule: Rule, name: str) -> Finding:
-    missing = [
-        metric
-        for metric in sorted(expected(rule.expr).matched)
-        if not await live.prometheus.instant(f'{metric}{{service_name="{name}"}}')
-    ]
-    detail = f"it has no {', '.join(missing)}" if missing else "watches its series"
-    return Finding(CHECK, f"alert {rule.name} covers {name}", not missing, detail, (rule.place,))
+    """Whether the service has any of the series that an alert is made of in the end."""
+    recorded = {one.name: one for one in live.files.alert_rules() if not one.alerting}
+    metrics = sorted(_measured(rule, recorded))
+    subject = f"alert {rule.name} covers {name}"
+    for metric in metrics:
+        if await live.prometheus.instant(f'{metric}{{service_name="{name}"}}'):
+            return Finding(CHECK, subject, True, f"watches its {metric}", (rule.place,))
+    return Finding(CHECK, subject, False, f"it has no {' nor '.join(metrics)}", (rule.place,))
+
+
+def _measured(rule: Rule, recorded: dict[str, Rule]) -> set[str]:
+    """Metrics that a rule is made of, through all that is recorded."""
+    found: set[str] = set()
+    names, seen = set(expected(rule.expr).matched), set()
+    while names:
+        name = names.pop()
+        seen.add(name)
+        if name in recorded:
+            names |= expected(recorded[name].expr).matched.keys() - seen
+        else:
+            found.add(name)
+    return found

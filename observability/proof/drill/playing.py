@@ -1,0 +1,154 @@
+"""Plays one scenario: does it, waits for what must come, undoes it, waits for the end."""
+
+import contextlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from observability.alerting.notifications import Notification
+from observability.exits import UsageError
+from observability.proof.drill.acts import Stage
+from observability.proof.drill.evidence import Evidence
+from observability.proof.drill.model import Scenario
+from observability.proof.drill.outcome import Outcome, Rung
+from observability.proof.drill.selector import Selector
+from observability.proof.drill.traffic import Traffic
+from observability.proof.drill.watch import Alarms, Watch
+
+#: How long an earlier drill's alerts may take to end before they count as a problem.
+QUIET_SECONDS = 90.0
+#: How long traces and log lines may take to be found once the alert has come.
+EVIDENCE_SECONDS = 15.0
+
+Told = Callable[[str, str], None]
+
+
+@dataclass(frozen=True)
+class Player:
+    """Plays scenarios, several at the same time if need be.
+
+    Attributes:
+        stage: what acts act on.
+        traffic: the load.
+        watch: sees the inbox.
+        alarms: what rings and what is about to.
+        evidence: finds traces and log lines.
+        tell: is told, by drill, what it is about.
+    """
+
+    stage: Stage
+    traffic: Traffic
+    watch: Watch
+    alarms: Alarms
+    evidence: Evidence
+    tell: Told
+
+    async def play(self, scenario: Scenario) -> Outcome:
+        """Play a scenario to its end, whatever comes of it."""
+        outcome = Outcome(scenario.name)
+        self.tell(scenario.name, "waits until it is quiet")
+        loud = await self.alarms.wait_for_quiet(scenario.concerns, QUIET_SECONDS)
+        outcome.began = time.time()
+        if loud:
+            outcome.problems.append(f"rings before anything is done: {', '.join(loud)}")
+            return outcome
+        try:
+            async with self.traffic.going(scenario.traffic):
+                await self._play(scenario, outcome)
+        except UsageError as error:
+            outcome.problems.append(str(error))
+        outcome.seconds = time.time() - outcome.began
+        self._look_for_forbidden(scenario, outcome)
+        return outcome
+
+    async def _play(self, scenario: Scenario, outcome: Outcome) -> None:
+        heard = _Heard(self.watch, scenario, len(self.watch.received))
+        async with contextlib.AsyncExitStack() as acts:
+            self.tell(scenario.name, scenario.what)
+            fault_at = time.time()
+            for act in scenario.do:
+                await acts.enter_async_context(act.applied(self.stage))
+            await self.watch.until(heard.all_fire, scenario.within)
+            for selector in scenario.expect:
+                outcome.alerts.append(await self._rung(heard, selector, fault_at, outcome))
+            if heard.all_fire():
+                self.tell(scenario.name, "rings; looks for traces and log lines")
+                found = await self.evidence.gather(scenario, fault_at, EVIDENCE_SECONDS)
+                outcome.evidence, missing = found
+                outcome.problems.extend(missing)
+            self.tell(scenario.name, "repairs it")
+        cleared_at = time.time()
+        self.tell(scenario.name, "is repaired; waits for the end")
+        await self.watch.until(heard.all_resolved, scenario.resolved_within)
+        for rung, selector in zip(outcome.alerts, scenario.expect, strict=True):
+            self._end(heard, selector, rung, cleared_at, outcome)
+
+    async def _rung(
+        self, heard: "_Heard", selector: Selector, fault_at: float, outcome: Outcome
+    ) -> Rung:
+        first = heard.firing(selector)
+        if first is None:
+            state = await self.alarms.state(selector.name)
+            outcome.problems.append(f"{selector} was not received: {state}")
+            return Rung(str(selector))
+        return Rung(
+            str(selector),
+            first.severity,
+            first.starts_at.timestamp() - fault_at,
+            first.received_at.timestamp() - fault_at,
+        )
+
+    def _end(
+        self, heard: "_Heard", selector: Selector, rung: Rung, cleared_at: float, outcome: Outcome
+    ) -> None:
+        last = heard.resolved(selector)
+        if last is not None:
+            rung.resolved = last.received_at.timestamp() - cleared_at
+        elif rung.received is not None:
+            outcome.problems.append(f"{selector} has not ended")
+
+    def _look_for_forbidden(self, scenario: Scenario, outcome: Outcome) -> None:
+        for one in self.watch.received:
+            told = one.status == "firing" and one.received_at.timestamp() >= outcome.began
+            broken = [rule for rule in scenario.never if told and rule.matches(one.labels)]
+            if broken:
+                outcome.problems.append(f"{broken[0]} must not ring and did: {one.summary}")
+
+
+@dataclass(frozen=True)
+class _Heard:
+    """What the inbox received since a drill began."""
+
+    watch: Watch
+    scenario: Scenario
+    before: int
+
+    def _of(self, selector: Selector) -> list[Notification]:
+        return [one for one in self.watch.received[self.before :] if selector.matches(one.labels)]
+
+    def firing(self, selector: Selector) -> Notification | None:
+        """The first that such an alert fires."""
+        return next((one for one in self._of(selector) if one.status == "firing"), None)
+
+    def resolved(self, selector: Selector) -> Notification | None:
+        """The last end of such an alert, once every one of them has ended."""
+        fire = {(one.fingerprint, one.starts_at) for one in self._of(selector) if _fires(one)}
+        ends = {
+            (one.fingerprint, one.starts_at): one for one in self._of(selector) if not _fires(one)
+        }
+        if not fire or fire - ends.keys():
+            return None
+        return max(ends.values(), key=lambda one: one.received_at)
+
+    def all_fire(self) -> bool:
+        """Whether every expected alert was received."""
+        return all(self.firing(one) for one in self.scenario.expect)
+
+    def all_resolved(self) -> bool:
+        """Whether the end of every expected alert that was received was, too."""
+        fired = [one for one in self.scenario.expect if self.firing(one)]
+        return all(self.resolved(one) for one in fired)
+
+
+def _fires(one: Notification) -> bool:
+    return one.status == "firing"

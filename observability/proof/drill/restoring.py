@@ -1,0 +1,168 @@
+"""What a drill must put back, written down before it is changed.
+
+An interrupted drill puts everything back as it ends. One that is killed cannot: the next
+`belfry drill` finds in the journal what is left to do.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import psutil
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from observability.exits import UsageError
+from observability.faults import FlagFile
+from observability.settings import Settings
+from observability.stack import control
+from observability.stack.state import StateLock, write_atomically
+
+_CONTROL_SECONDS = 60.0
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class FaultWas(_Entry):
+    """A fault had this value."""
+
+    kind: Literal["fault"] = "fault"
+    fault: str
+    value: str
+
+    def restore(self, settings: Settings) -> None:
+        """Give it the value again."""
+        FlagFile(settings.flags_file).set({self.fault: self.value})
+
+
+class Ran(_Entry):
+    """A process ran that has been stopped in its tracks; `created` tells it from a later one."""
+
+    kind: Literal["ran"] = "ran"
+    pid: int
+    created: float
+
+    def restore(self, settings: Settings) -> None:
+        """Let it go on, if it is still the same."""
+        try:
+            process = psutil.Process(self.pid)
+            if process.create_time() == self.created:
+                process.resume()
+        except psutil.NoSuchProcess:
+            return
+
+
+class ReplicasWere(_Entry):
+    """A service had so many replicas."""
+
+    kind: Literal["replicas"] = "replicas"
+    service: str
+    replicas: int
+
+    def restore(self, settings: Settings) -> None:
+        """Run as many again."""
+        control.ask(
+            settings,
+            "scale",
+            timeout=_CONTROL_SECONDS,
+            name=self.service,
+            replicas=self.replicas,
+        )
+
+
+class VersionWas(_Entry):
+    """A service reported this version."""
+
+    kind: Literal["version"] = "version"
+    service: str
+    version: str
+
+    def restore(self, settings: Settings) -> None:
+        """Run that version again."""
+        control.ask(
+            settings,
+            "restart",
+            timeout=_CONTROL_SECONDS,
+            name=self.service,
+            version=self.version,
+        )
+
+
+class FileWas(_Entry):
+    """A file had this content, or was not there."""
+
+    kind: Literal["file"] = "file"
+    path: str
+    content: str | None
+
+    def restore(self, settings: Settings) -> None:
+        """Put it back."""
+        path = Path(self.path)
+        if self.content is None:
+            path.unlink(missing_ok=True)
+        else:
+            write_atomically(path, self.content)
+
+
+Entry = Annotated[FaultWas | Ran | ReplicasWere | VersionWas | FileWas, Field(discriminator="kind")]
+_ENTRIES: TypeAdapter[list[Entry]] = TypeAdapter(list[Entry])
+
+
+class Journal:
+    """What is still to be put back, in a file of the state folder.
+
+    Args:
+        settings: whose stack.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._path = settings.state_dir / "drill.json"
+        self._entries: list[Entry] = []
+
+    def replay(self) -> int:
+        """Put back what an earlier run that was killed has left; how many things that were.
+
+        What belongs to a stack that has been stopped since is forgotten: it starts with every
+        fault off, every process running and the replicas that it is told.
+        """
+        try:
+            found: dict[str, Any] = json.loads(self._path.read_text(encoding="utf-8"))
+            entries = _ENTRIES.validate_python(found["entries"])
+        except FileNotFoundError:
+            return 0
+        except (ValueError, KeyError, ValidationError) as error:
+            raise UsageError(f"{self._path} cannot be read ({error}): delete it") from None
+        same = found.get("supervisor") == self._supervisor()
+        left = [one for one in entries if same or isinstance(one, FileWas)]
+        for entry in reversed(left):
+            entry.restore(self._settings)
+        self._path.unlink()
+        return len(left)
+
+    @asynccontextmanager
+    async def restoring(self, entry: Entry) -> AsyncIterator[None]:
+        """Within, something may be changed; at the end, however it comes, it is as before."""
+        self._entries.append(entry)
+        self._write()
+        try:
+            yield
+        finally:
+            await asyncio.shield(asyncio.to_thread(entry.restore, self._settings))
+            self._entries.remove(entry)
+            self._write()
+
+    def _write(self) -> None:
+        if not self._entries:
+            self._path.unlink(missing_ok=True)
+            return
+        entries = _ENTRIES.dump_python(self._entries, mode="json")
+        document = {"supervisor": self._supervisor(), "entries": entries}
+        write_atomically(self._path, json.dumps(document, indent=2), 0o600)
+
+    def _supervisor(self) -> int | None:
+        return StateLock(self._settings).holder()

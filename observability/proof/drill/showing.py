@@ -1,0 +1,123 @@
+"""A run as a person sees it: what each drill is about now, and the table at the end."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from xml.etree import ElementTree
+
+from rich import box
+from rich.console import Console
+from rich.live import Live
+from rich.markup import escape
+from rich.table import Table
+
+from observability.proof.drill.model import Scenario
+from observability.proof.drill.outcome import Outcome, Report
+from observability.proof.drill.playing import Told
+
+_SUITE = "belfry drill"
+
+
+@contextmanager
+def progress(console: Console) -> Iterator[Told]:
+    """A line for each news; on a screen, what goes on now stands below, too."""
+    began = time.monotonic()
+    now: dict[str, str] = {}
+    with Live(console=console, refresh_per_second=4, transient=True) as live:
+
+        def tell(name: str, what: str) -> None:
+            seconds = time.monotonic() - began
+            console.print(f"[dim]{seconds:7.1f} s[/]  [bold]{name}[/]  {escape(what)}")
+            now[name] = what
+            if what.endswith(" s)"):  # it has come to its end
+                del now[name]
+            grid = Table.grid(padding=(0, 2))
+            for running, doing in now.items():
+                grid.add_row(f"[cyan]{running}[/]", escape(doing))
+            if console.is_terminal:
+                live.update(grid)
+
+        yield tell
+
+
+def scenarios(found: list[Scenario]) -> Table:
+    """What can be played."""
+    table = Table("drill", "what is done", "rings", box=box.SIMPLE_HEAD)
+    for one in found:
+        table.add_row(one.name, one.what, "\n".join(escape(str(alert)) for alert in one.expect))
+    return table
+
+
+def results(report: Report) -> Table:
+    """The table: a line for each expected alert."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in ("", "drill", "alert"):
+        table.add_column(heading)
+    for heading in ("firing", "received", "resolved"):
+        table.add_column(heading, justify="right")
+    table.add_column("evidence, or what is wrong", overflow="fold")
+    for one in report.outcomes:
+        for row in _rows(one):
+            table.add_row(*row)
+    return table
+
+
+def _rows(one: Outcome) -> Iterator[tuple[str, ...]]:
+    mark = "[green]✓[/]" if one.ok else "[red]✗[/]"
+    says = [f"[red]{escape(text)}[/]" for text in one.problems]
+    says += [f"[dim]{escape(text)}[/]" for text in one.evidence]
+    lines = max(len(one.alerts), 1)
+    for number in range(lines):
+        rung = one.alerts[number] if one.alerts else None
+        yield (
+            mark if number == 0 else "",
+            one.drill if number == 0 else "",
+            escape(rung.alert) if rung else "",
+            *(
+                "" if seconds is None else f"{seconds:.1f} s"
+                for seconds in (
+                    (rung.firing, rung.received, rung.resolved) if rung else (None,) * 3
+                )
+            ),
+            "\n".join(says) if number == 0 else "",
+        )
+
+
+def verdict(report: Report) -> list[str]:
+    """What it comes to, in lines."""
+    good = sum(one.ok for one in report.outcomes)
+    lines = [f"{good} of {len(report.outcomes)} drills hold, in {report.seconds:.0f} s"]
+    if report.received_p95 is not None:
+        lines.append(f"paging alerts: fault to received, p95 {report.received_p95:.1f} s")
+    return lines + [f"false alarm: {one}" for one in report.false_alarms]
+
+
+def write_junit(report: Report, path: Path) -> None:
+    """Write the run as JUnit's XML, a test case for each drill and one for false alarms."""
+    failed = sum(not one.ok for one in report.outcomes) + bool(report.false_alarms)
+    suite = ElementTree.Element(
+        "testsuite",
+        name=_SUITE,
+        tests=str(len(report.outcomes) + 1),
+        failures=str(failed),
+        time=f"{report.seconds:.1f}",
+    )
+    for one in report.outcomes:
+        _case(suite, one.drill, one.seconds, one.problems, one.evidence)
+    _case(suite, "no false alarm", 0.0, report.false_alarms, [])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    ElementTree.ElementTree(suite).write(path, encoding="utf-8", xml_declaration=True)
+
+
+def _case(
+    suite: ElementTree.Element, name: str, seconds: float, problems: list[str], said: list[str]
+) -> None:
+    case = ElementTree.SubElement(
+        suite, "testcase", classname=_SUITE, name=name, time=f"{seconds:.1f}"
+    )
+    if problems:
+        failure = ElementTree.SubElement(case, "failure", message=problems[0])
+        failure.text = "\n".join(problems)
+    if said:
+        ElementTree.SubElement(case, "system-out").text = "\n".join(said)

@@ -1,0 +1,66 @@
+"""What `belfry drill` does; each returns its exit code."""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import typer
+from rich.console import Console
+
+from observability.exits import DOES_NOT_HOLD, HOLDS
+from observability.proof.drill import running, showing
+from observability.proof.drill.model import load
+from observability.settings import load_settings
+
+
+def show(names: Sequence[str], third: int | None, *, as_json: bool) -> int:
+    """`belfry drill --list`."""
+    found = load().chosen(names, third)
+    if as_json:
+        rows = [
+            {"name": one.name, "what": one.what, "expect": [str(alert) for alert in one.expect]}
+            for one in found
+        ]
+        typer.echo(json.dumps(rows, indent=2))
+    else:
+        Console().print(showing.scenarios(found))
+    return HOLDS
+
+
+def play(
+    names: Sequence[str], third: int | None, at_once: int, *, as_json: bool, junit: Path | None
+) -> int:
+    """`belfry drill`: 0 if every scenario holds and nobody was disturbed for nothing.
+
+    Raises:
+        UsageError: no such scenario, or another run is under way.
+    """
+    catalogue = load()
+    chosen = catalogue.chosen(names, third)
+    console = Console(stderr=as_json, highlight=False)
+    try:
+        with showing.progress(console) as tell:
+            report = asyncio.run(running.run(load_settings(), catalogue, chosen, at_once, tell))
+    except running.NotQuietError as error:
+        typer.echo(f"belfry: {error}", err=True)
+        return DOES_NOT_HOLD
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        typer.echo("belfry: interrupted; everything is as before", err=True)
+        return DOES_NOT_HOLD
+    if junit is not None:
+        showing.write_junit(report, junit)
+    if as_json:
+        typer.echo(json.dumps(report.as_json(), indent=2))
+    else:
+        console.print(showing.results(report))
+        for line in showing.verdict(report):
+            console.print(line, markup=False)
+    return HOLDS if report.holds else DOES_NOT_HOLD
+
+
+def restore() -> int:
+    """`belfry drill --restore`."""
+    put_back = running.restore(load_settings())
+    typer.echo(f"put back {put_back} things" if put_back else "nothing was left to put back")
+    return HOLDS
