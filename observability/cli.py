@@ -25,6 +25,7 @@ _GROUPS: Final = {
     "bench": "observability.proof.commands:app",
     "audit": "observability.proof.audit_commands:app",
     "verify": "observability.proof.verify_commands:app",
+    "drill": "observability.proof.drill.commands:app",
 }
 _ENTRY_POINTS: Final = "belfry.commands"
 

@@ -109,7 +109,8 @@ class Player:
 
     def _look_for_forbidden(self, scenario: Scenario, outcome: Outcome) -> None:
         for one in self.watch.received:
-            told = one.status == "firing" and one.received_at.timestamp() >= outcome.began
+            since = one.received_at.timestamp() >= outcome.began
+            told = since and _fires(one) and scenario.covers(one.labels)
             broken = [rule for rule in scenario.never if told and rule.matches(one.labels)]
             if broken:
                 outcome.problems.append(f"{broken[0]} must not ring and did: {one.summary}")

@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from observability.proof.drill.model import Scenario
-from observability.proof.drill.outcome import Outcome, Report
+from observability.proof.drill.outcome import Report, Rung
 from observability.proof.drill.playing import Told
 
 _SUITE = "belfry drill"
@@ -53,44 +53,32 @@ def results(report: Report) -> Table:
     """The table: a line for each expected alert."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in ("", "drill", "alert"):
-        table.add_column(heading)
-    for heading in ("firing", "received", "resolved"):
-        table.add_column(heading, justify="right")
-    table.add_column("evidence, or what is wrong", overflow="fold")
+        table.add_column(heading, no_wrap=True)
+    for heading in ("severity", "firing", "received", "resolved"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for one in report.outcomes:
-        for row in _rows(one):
-            table.add_row(*row)
+        mark = "[green]✓[/]" if one.ok else "[red]✗[/]"
+        for number, rung in enumerate(one.alerts or [Rung("")]):
+            first = (mark, one.drill) if number == 0 else ("", "")
+            times = (rung.firing, rung.received, rung.resolved)
+            table.add_row(*first, escape(rung.alert), rung.severity, *map(_seconds, times))
     return table
 
 
-def _rows(one: Outcome) -> Iterator[tuple[str, ...]]:
-    mark = "[green]✓[/]" if one.ok else "[red]✗[/]"
-    says = [f"[red]{escape(text)}[/]" for text in one.problems]
-    says += [f"[dim]{escape(text)}[/]" for text in one.evidence]
-    lines = max(len(one.alerts), 1)
-    for number in range(lines):
-        rung = one.alerts[number] if one.alerts else None
-        yield (
-            mark if number == 0 else "",
-            one.drill if number == 0 else "",
-            escape(rung.alert) if rung else "",
-            *(
-                "" if seconds is None else f"{seconds:.1f} s"
-                for seconds in (
-                    (rung.firing, rung.received, rung.resolved) if rung else (None,) * 3
-                )
-            ),
-            "\n".join(says) if number == 0 else "",
-        )
+def _seconds(seconds: float | None) -> str:
+    return "" if seconds is None else f"{seconds:.1f} s"
 
 
 def verdict(report: Report) -> list[str]:
     """What it comes to, in lines."""
     good = sum(one.ok for one in report.outcomes)
-    lines = [f"{good} of {len(report.outcomes)} drills hold, in {report.seconds:.0f} s"]
+    lines = [f"{one.drill}: {text}" for one in report.outcomes for text in one.evidence]
+    lines += [f"{one.drill}: WRONG: {text}" for one in report.outcomes for text in one.problems]
+    lines += [f"{good} of {len(report.outcomes)} drills hold, in {report.seconds:.0f} s"]
     if report.received_p95 is not None:
         lines.append(f"paging alerts: fault to received, p95 {report.received_p95:.1f} s")
-    return lines + [f"false alarm: {one}" for one in report.false_alarms]
+    lines += [f"false alarm: {one}" for one in report.false_alarms]
+    return lines
 
 
 def write_junit(report: Report, path: Path) -> None:

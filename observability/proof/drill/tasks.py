@@ -13,6 +13,9 @@ from observability.proof.drill import running, showing
 from observability.proof.drill.model import load
 from observability.settings import load_settings
 
+#: Of a table that is written to a file.
+_WIDTH = 160
+
 
 def show(names: Sequence[str], third: int | None, *, as_json: bool) -> int:
     """`belfry drill --list`."""
@@ -39,6 +42,8 @@ def play(
     catalogue = load()
     chosen = catalogue.chosen(names, third)
     console = Console(stderr=as_json, highlight=False)
+    if not console.is_terminal:
+        console.width = _WIDTH
     try:
         with showing.progress(console) as tell:
             report = asyncio.run(running.run(load_settings(), catalogue, chosen, at_once, tell))
@@ -55,7 +60,7 @@ def play(
     else:
         console.print(showing.results(report))
         for line in showing.verdict(report):
-            console.print(line, markup=False)
+            console.print(line, markup=False, soft_wrap=True)
     return HOLDS if report.holds else DOES_NOT_HOLD
 
 
