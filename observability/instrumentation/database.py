@@ -151,6 +151,7 @@ class _Pools(Collector):
 
     def collect(self) -> Iterator[Metric]:
         totals: dict[tuple[str, str], int] = {}
+        limits: dict[str, int] = {}
         for engine, namespace in list(self.namespaces.items()):
             pool: Any = engine.pool
             for name, read in (("used", "checkedout"), ("idle", "checkedin")):
@@ -159,6 +160,9 @@ class _Pools(Collector):
                 if count is not None:
                     key = (namespace, name)
                     totals[key] = totals.get(key, 0) + count()
+            limit = _limit(pool)
+            if limit is not None:
+                limits[namespace] = limits.get(namespace, 0) + limit
         family = GaugeMetricFamily(
             "db_client_connection_count",
             "Connections of the pool, in use or idle.",
@@ -167,6 +171,21 @@ class _Pools(Collector):
         for key, count in sorted(totals.items()):
             family.add_metric(key, count)
         yield family
+        most = GaugeMetricFamily(
+            "db_client_connection_max",
+            "Connections that the pool opens at most.",
+            labels=["db_namespace"],
+        )
+        for namespace, limit in sorted(limits.items()):
+            most.add_metric([namespace], limit)
+        yield most
+
+
+def _limit(pool: Any) -> int | None:
+    """How many connections a pool opens at most; None if there is no limit, or none is kept."""
+    size = getattr(pool, "size", None)
+    overflow = getattr(pool, "_max_overflow", -1)  # SQLAlchemy tells it nowhere else
+    return None if size is None or overflow < 0 else size() + overflow
 
 
 _pools = _Pools()

@@ -2,16 +2,18 @@
 
 import asyncio
 import gc
+import os
 import threading
 from bisect import bisect_left
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 from weakref import WeakSet
 
 from prometheus_client import GCCollector, Metric, PlatformCollector, ProcessCollector
-from prometheus_client.core import HistogramMetricFamily
+from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 
 from observability.instrumentation import metrics
@@ -92,6 +94,31 @@ class GarbagePauses(Collector):
         yield family
 
 
+class Disk(Collector):
+    """Space on the disk that holds what the service writes.
+
+    Args:
+        folder: where it writes; need not be there yet.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield free space and size; nothing where the system does not tell."""
+        folder = next((one for one in (self._folder, *self._folder.parents) if one.exists()), None)
+        if folder is None:
+            return
+        space, device = os.statvfs(folder), str(folder.stat().st_dev)
+        for name, doc, blocks in (
+            ("free", "Bytes that the service may still write to its disk.", space.f_bavail),
+            ("size", "Bytes that the disk of the service holds.", space.f_blocks),
+        ):
+            family = GaugeMetricFamily(f"system_filesystem_{name}_bytes", doc, labels=["device"])
+            family.add_metric([device], blocks * space.f_frsize)
+            yield family
+
+
 _installed = threading.Event()
 
 
@@ -103,6 +130,7 @@ def install() -> None:
     pauses = GarbagePauses()
     gc.callbacks.append(pauses.observe)
     metrics.registry.register(pauses)
+    metrics.registry.register(Disk(Path(os.environ.get("BELFRY_AUDIT_DIR") or ".").absolute()))
     ProcessCollector(registry=metrics.registry)
     PlatformCollector(registry=metrics.registry)
     GCCollector(registry=metrics.registry)

@@ -18,7 +18,7 @@ from types import FrameType
 from fastapi import APIRouter, FastAPI
 from fastapi.responses import JSONResponse
 
-from observability import get_logger, instrument
+from observability import gauge, get_logger, instrument
 from services.kit import problems
 from services.kit.auth import TokenKey
 from services.kit.faults import Faults, FaultsMiddleware, Misbehaviour
@@ -29,6 +29,9 @@ CHECK_SECONDS = 2.0
 Check = Callable[[], Awaitable[None]]
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
+READY = gauge(
+    "service_ready", "Whether a check of the service held when last asked: 1 or 0.", ["check"]
+)
 log = get_logger(__name__)
 
 
@@ -151,6 +154,8 @@ def _health(checks: dict[str, Check], drain: Drain) -> APIRouter:
     async def readyz() -> JSONResponse:
         results = await asyncio.gather(*(_run(check) for check in checks.values()))
         found = dict(zip(checks, results, strict=True))
+        for name, result in found.items():
+            READY.labels(name).set(1 if result == "ok" else 0)
         found["accepting"] = "stopping" if drain.started else "ok"
         ready = all(result == "ok" for result in found.values())
         body = {"status": "ready" if ready else "unready", "checks": found}

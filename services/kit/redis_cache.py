@@ -15,7 +15,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-from observability import get_logger
+from observability import gauge, get_logger
 from services.kit.cache import Entry, SharedAnswer
 
 BUDGET_SECONDS = 0.05
@@ -24,6 +24,9 @@ FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 30.0
 
 T = TypeVar("T")
+AVAILABLE = gauge(
+    "cache_shared_available", "Whether the shared cache answered when last asked: 1 or 0."
+)
 log = get_logger(__name__)
 
 
@@ -47,6 +50,7 @@ class RedisCache:
         self._failures = 0
         self._pause = 0.0
         self._closed_until = 0.0
+        AVAILABLE.set(1)  # until it is known not to be
 
     async def fetch(self, cache: str, key: str) -> SharedAnswer:
         """The entry of the key, unless it is older than the last invalidation."""
@@ -95,6 +99,7 @@ class RedisCache:
             log.info("shared_cache_recovered")
         self._failures = 0
         self._pause = 0.0
+        AVAILABLE.set(1)
         return result
 
     def _failed(self, error: Exception) -> None:
@@ -103,6 +108,7 @@ class RedisCache:
             return
         if not self._pause:
             log.warning("shared_cache_unavailable", error=str(error) or type(error).__name__)
+        AVAILABLE.set(0)
         self._pause = min(max(FIRST_PAUSE, self._pause * 2), LONGEST_PAUSE)
         self._closed_until = time.monotonic() + self._pause
 

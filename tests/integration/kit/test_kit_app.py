@@ -89,6 +89,7 @@ async def test_readiness_says_which_check_failed_and_why(
         answer = await client.get("/readyz")
         assert answer.status_code == 503
         assert answer.json()["checks"] == {"tea": "no tea left", "accepting": "ok"}
+        assert 'service_ready{check="tea"} 0.0' in (await client.get("/metrics")).text
         check.error, check.seconds = None, 60
         answer = await client.get("/readyz")
         assert answer.json()["checks"]["tea"] == "no answer within 2 s"

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
+from observability.instrumentation.metrics import registry
 from services.kit.cache import Cache, open_shared
 from tests.support.http import free_port
 from tests.support.redis import RedisServer, running
@@ -131,10 +132,12 @@ async def test_a_redis_that_comes_back_is_used_again(source: Source) -> None:
     for n in range(5):
         await cache.get(f"a{n}", source.load)
     assert (await shared.fetch("back", "x")).generation is None
+    assert registry.get_sample_value("cache_shared_available") == 0
     server.start()
     deadline = time.monotonic() + 5
     while (await shared.fetch("back", "x")).generation is None:
         assert time.monotonic() < deadline
+    assert registry.get_sample_value("cache_shared_available") == 1
     await shared.aclose()
     server.stop()
 

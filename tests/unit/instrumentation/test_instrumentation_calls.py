@@ -193,7 +193,10 @@ async def test_statements_have_spans_inside_a_trace_and_always_a_metric(
             await connection.execute(text("INSERT INTO users VALUES (:name)"), {"name": "secret"})
         with span("fails"), pytest.raises(OperationalError):
             await connection.execute(text("SELECT * FROM missing"))
-        assert await observed.value("db_client_connection_count", state="used") == 1
+        here = {"db_namespace": "test-shop"}
+        assert await observed.value("db_client_connection_count", state="used", **here) == 1
+        # five, and ten more in a rush: what SQLAlchemy does unless told otherwise
+        assert await observed.value("db_client_connection_max", **here) == 15
     insert = observed.span("INSERT users")
     assert dict(insert.attributes or {}) == {
         "db.system.name": "sqlite",
@@ -219,6 +222,7 @@ async def test_synchronous_engines_and_pools_without_counts_work(observe: Observ
         connection.execute(text("SELECT 1"))
     assert observed.span("SELECT").parent is not None
     assert not await observed.samples("db_client_connection_count", db_namespace="test-sync")
+    assert not await observed.samples("db_client_connection_max", db_namespace="test-sync")
 
 
 @pytest.mark.parametrize(

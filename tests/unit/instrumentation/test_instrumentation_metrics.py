@@ -101,6 +101,8 @@ async def test_the_runtime_is_on_the_page(observe: Observe) -> None:
     gc.collect()
     observed = observe(FastAPI())
     assert await observed.value("python_gc_pause_seconds_count", generation="2") >= 1
+    free = await observed.value("system_filesystem_free_bytes")
+    assert 0 < free <= await observed.value("system_filesystem_size_bytes")
     families = await observed.families()
     assert {"process_cpu_seconds", "process_resident_memory_bytes", "target"} <= families.keys()
 
