@@ -22,6 +22,8 @@ from observability.proof.drill.selector import Selector
 
 FILE: Final = Path(__file__).with_name("scenarios.toml")
 THIRDS: Final = 3
+#: Alerts on promises to users: held back while services start and stop.
+PROMISES: Final = frozenset({"HighErrorRate", "HighLatency", "ShipmentsLate", "ErrorBudgetBurn"})
 
 Alerts = tuple[
     Annotated[
@@ -41,7 +43,8 @@ class Step(_Table):
 
     Attributes:
         request: method, service and path: `GET catalog/products`.
-        body: sent as JSON; `{random}` in a text is another word each time.
+        body: sent as JSON. `{random}` in it or in the path is another word in each request, `{now}`
+            the time in unix nanoseconds.
         once: sent with an Idempotency-Key of its own.
     """
 
@@ -118,9 +121,21 @@ class Scenario(_Table):
         """Everything that it hits or disturbs."""
         return self.hits | self.disturbs
 
+    @cached_property
+    def restarts(self) -> bool:
+        """Whether services begin or end by it."""
+        return any(act.restarts for act in self.do)
+
+    @cached_property
+    def measures_promises(self) -> bool:
+        """Whether it expects an alert that is held back while services begin or end."""
+        return not PROMISES.isdisjoint(one.name for one in self.expect)
+
     def conflicts(self, other: "Scenario") -> bool:
         """Whether the two may not be played at the same time."""
-        if self.alone or other.alone:
+        if self.alone or other.alone or (self.restarts and other.measures_promises):
+            return True
+        if other.restarts and self.measures_promises:
             return True
         return bool(self.hits & other.radius or other.hits & self.radius)
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from observability.alerting.notifications import Notification
 from observability.exits import UsageError
-from observability.proof.drill.acts import Stage
 from observability.proof.drill.evidence import Evidence
 from observability.proof.drill.model import Scenario
 from observability.proof.drill.outcome import Outcome, Rung
 from observability.proof.drill.selector import Selector
+from observability.proof.drill.stage import Stage
 from observability.proof.drill.traffic import Traffic
 from observability.proof.drill.watch import Alarms, Watch
 
@@ -48,6 +48,8 @@ class Player:
         outcome = Outcome(scenario.name)
         self.tell(scenario.name, "waits until it is quiet")
         loud = await self.alarms.wait_for_quiet(scenario.concerns, QUIET_SECONDS)
+        if scenario.measures_promises:
+            await self.alarms.wait_until_settled(QUIET_SECONDS)
         outcome.began = time.time()
         if loud:
             outcome.problems.append(f"rings before anything is done: {', '.join(loud)}")
@@ -67,13 +69,14 @@ class Player:
             self.tell(scenario.name, scenario.what)
             fault_at = time.time()
             for act in scenario.do:
+                fault_at = fault_at if act.prepares else time.time()
                 await acts.enter_async_context(act.applied(self.stage))
             await self.watch.until(heard.all_fire, scenario.within)
             for selector in scenario.expect:
                 outcome.alerts.append(await self._rung(heard, selector, fault_at, outcome))
             if heard.all_fire():
                 self.tell(scenario.name, "rings; looks for traces and log lines")
-                found = await self.evidence.gather(scenario, fault_at, EVIDENCE_SECONDS)
+                found = await self.evidence.gather(scenario, outcome.began, EVIDENCE_SECONDS)
                 outcome.evidence, missing = found
                 outcome.problems.extend(missing)
             self.tell(scenario.name, "repairs it")

@@ -138,7 +138,7 @@ class Journal:
         except (ValueError, KeyError, ValidationError) as error:
             raise UsageError(f"{self._path} cannot be read ({error}): delete it") from None
         same = found.get("supervisor") == self._supervisor()
-        left = [one for one in entries if same or isinstance(one, FileWas)]
+        left = [one for one in entries if same or isinstance(one, _LASTING)]
         for entry in reversed(left):
             entry.restore(self._settings)
         self._path.unlink()

@@ -13,12 +13,12 @@ import httpx
 
 from observability.alerting.notifications import Notification
 from observability.exits import UsageError
-from observability.proof.drill.acts import Stage
 from observability.proof.drill.evidence import Evidence
 from observability.proof.drill.model import Catalogue, Scenario
 from observability.proof.drill.outcome import Outcome, Report
 from observability.proof.drill.playing import Player, Told
 from observability.proof.drill.restoring import Journal
+from observability.proof.drill.stage import Stage
 from observability.proof.drill.traffic import Traffic
 from observability.proof.drill.watch import Alarms, Watch
 from observability.query import Alertmanager, Jaeger, Loki, Prometheus

@@ -97,19 +97,25 @@ class Traffic:
         method, _, target = step.request.partition(" ")
         service, _, path = target.partition("/")
         headers = {"Idempotency-Key": secrets.token_hex()} if step.once else {}
+        word = secrets.token_hex(6)
         self.sent += 1
         try:
             return await http.request(
                 method,
-                f"{self._settings.url(service)}/{path}",
-                json=_filled(step.body),
+                _filled(f"{self._settings.url(service)}/{path}", word),
+                json=_filled(step.body, word),
                 headers=headers,
             )
         except httpx.HTTPError:
             return None
 
 
-def _filled(body: Any) -> Any:
-    if isinstance(body, dict):
-        return {name: _filled(value) for name, value in body.items()}
-    return body.replace("{random}", secrets.token_hex(6)) if isinstance(body, str) else body
+def _filled(value: Any, word: str) -> Any:
+    """The value with `{random}` and `{now}` (unix nanoseconds) filled in wherever they stand."""
+    if isinstance(value, dict):
+        return {name: _filled(one, word) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_filled(one, word) for one in value]
+    if isinstance(value, str):
+        return value.replace("{random}", word).replace("{now}", str(time.time_ns()))
+    return value

@@ -104,6 +104,15 @@ class Alarms:
                 return loud
             await asyncio.sleep(1)
 
+    async def wait_until_settled(self, within: float) -> None:
+        """Wait until no service has just begun or ended, which holds alerts on promises back."""
+        deadline = time.monotonic() + within
+        while time.monotonic() < deadline:
+            with contextlib.suppress(BackendError):
+                if not await self._prometheus.scalar("max(namespace:settling:bool)"):
+                    return
+            await asyncio.sleep(1)
+
 
 def _name(labels: dict[str, str]) -> str:
     return labels.get("alertname", "")

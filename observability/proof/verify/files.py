@@ -43,8 +43,8 @@ class Files:
 
     def within(self, folder: Path) -> "Files":
         """The same, but for those of which `folder` has a folder of the same name."""
-        there = {one.name: one for one in fields(self) if (folder / one.name).is_dir()}
-        return replace(self, **{name: folder / name for name in there})
+        names = [one.name for one in fields(self)]
+        return replace(self, **{name: folder / name for name in names if (folder / name).is_dir()})
 
     def boards(self) -> dict[str, Board]:
         """Every dashboard by its file's name."""

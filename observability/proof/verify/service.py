@@ -132,7 +132,10 @@ def _generic(rule: Rule) -> bool:
 
 async def _covered(live: Live, rule: Rule, name: str) -> Finding:
     """Whether the service has any of the series that an alert is made of in the end."""
-    recorded = {one.name: one for one in live.files.alert_rules() if not one.alerting}
+    recorded: dict[str, list[Rule]] = {}
+    for one in live.files.alert_rules():
+        if not one.alerting:
+            recorded.setdefault(one.name, []).append(one)
     metrics = sorted(_measured(rule, recorded))
     subject = f"alert {rule.name} covers {name}"
     for metric in metrics:
@@ -141,7 +144,7 @@ async def _covered(live: Live, rule: Rule, name: str) -> Finding:
     return Finding(CHECK, subject, False, f"it has no {' nor '.join(metrics)}", (rule.place,))
 
 
-def _measured(rule: Rule, recorded: dict[str, Rule]) -> set[str]:
+def _measured(rule: Rule, recorded: dict[str, list[Rule]]) -> set[str]:
     """Metrics that a rule is made of, through all that is recorded."""
     found: set[str] = set()
     names, seen = set(expected(rule.expr).matched), set()
@@ -149,7 +152,8 @@ def _measured(rule: Rule, recorded: dict[str, Rule]) -> set[str]:
         name = names.pop()
         seen.add(name)
         if name in recorded:
-            names |= expected(recorded[name].expr).matched.keys() - seen
+            for one in recorded[name]:
+                names |= expected(one.expr).matched.keys() - seen
         else:
             found.add(name)
     return found

@@ -62,7 +62,7 @@ def _broken_link(link: str, boards: Mapping[str, Board]) -> str | None:
     if uid not in boards:
         return f"there is no dashboard {uid!r}"
     known = {f"var-{variable.name}" for variable in boards[uid].variables}
-    unknown = sorted(set(parse_qs(parts.query)) - known)
+    unknown = sorted({key for key in parse_qs(parts.query) if key.startswith("var-")} - known)
     return f"dashboard {uid} has no {', '.join(unknown)}" if unknown else None
 
 
