@@ -70,7 +70,8 @@ def make(settings: Settings) -> FastAPI:
         routers=[router],
         settings=settings,
         lifespan=lifespan,
-        checks={"database": db.ping, "queue": check_queue},
+        checks={"database": db.ping},
+        can_wait={"queue": check_queue},  # the outbox keeps the events
     )
     return app
 

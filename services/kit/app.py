@@ -42,6 +42,7 @@ def create_app(  # noqa: PLR0913 - all but three have a default
     settings: ShopSettings,
     lifespan: Lifespan | None = None,
     checks: Mapping[str, Check] | None = None,
+    can_wait: Mapping[str, Check] | None = None,
     title: str | None = None,
 ) -> FastAPI:
     """Make a service's app.
@@ -52,6 +53,8 @@ def create_app(  # noqa: PLR0913 - all but three have a default
         settings: its settings, also on `app.state.settings`.
         lifespan: opened before the first request and closed after the last, as FastAPI's own.
         checks: what must work for the service to be ready; each raises if it does not.
+        can_wait: what is reported and measured like `checks` but leaves the service ready: while
+            it is away requests are answered all the same, so nobody must send them elsewhere.
         title: for the API documentation.
 
     Raises:
@@ -70,7 +73,7 @@ def create_app(  # noqa: PLR0913 - all but three have a default
     app.state.settings = settings
     app.state.faults = faults
     app.state.drain = drain
-    app.include_router(_health(dict(checks or {}), drain))
+    app.include_router(_health(dict(checks or {}), dict(can_wait or {}), drain))
     for router in routers:
         app.include_router(router)
     # Added last is outermost: telemetry sees what the errors and the faults became.
@@ -142,7 +145,7 @@ def _lifespan(
     return lifespan
 
 
-def _health(checks: dict[str, Check], drain: Drain) -> APIRouter:
+def _health(checks: dict[str, Check], can_wait: dict[str, Check], drain: Drain) -> APIRouter:
     """`/livez`: the process answers; `/readyz`: it can do its work."""
     router = APIRouter(include_in_schema=False)
 
@@ -152,12 +155,13 @@ def _health(checks: dict[str, Check], drain: Drain) -> APIRouter:
 
     @router.get("/readyz")
     async def readyz() -> JSONResponse:
-        results = await asyncio.gather(*(_run(check) for check in checks.values()))
-        found = dict(zip(checks, results, strict=True))
+        every = checks | can_wait
+        results = await asyncio.gather(*(_run(check) for check in every.values()))
+        found = dict(zip(every, results, strict=True))
         for name, result in found.items():
             READY.labels(name).set(1 if result == "ok" else 0)
         found["accepting"] = "stopping" if drain.started else "ok"
-        ready = all(result == "ok" for result in found.values())
+        ready = all(result == "ok" for name, result in found.items() if name not in can_wait)
         body = {"status": "ready" if ready else "unready", "checks": found}
         return JSONResponse(body, status_code=200 if ready else 503)
 

@@ -50,7 +50,8 @@ def make(settings: Settings) -> FastAPI:
         routers=[router],
         settings=settings,
         lifespan=lifespan,
-        checks={"database": db.ping, "queue": attachment.check},
+        checks={"database": db.ping},
+        can_wait={"queue": attachment.check},  # the outbox keeps the events
     )
     app.state.shipments = shipments
     return app

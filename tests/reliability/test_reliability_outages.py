@@ -5,10 +5,11 @@
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.support import redis
@@ -16,8 +17,9 @@ from tests.support.chaos import Ground, real_ground
 from tests.support.chaos_books import all_squares, await_nothing_left
 from tests.support.chaos_load import Figures, Load
 from tests.support.customer import products, set_stock, stock
+from tests.support.parts import STATEFUL
 from tests.support.redis import RedisServer
-from tests.support.shop import RunningShop, running_shop
+from tests.support.shop import SERVICES, RunningShop, running_shop
 
 OUTAGE_SECONDS = float(os.environ.get("OUTAGE_SECONDS", "10"))
 CALM_SECONDS = 5.0
@@ -78,8 +80,16 @@ class Story:
         return max([0.0, *(end - self.back_at for end in ends)])
 
 
-def outage(site: Site, stop: Callable[[], None], start: Callable[[], None]) -> Story:
-    """Load, calm at first, then without the server, then with it again."""
+def ready(site: Site) -> dict[str, bool]:
+    """Which services say that they can do their work."""
+    urls = {name: f"{site.shop.url(name)}/readyz" for name in SERVICES}
+    return {name: httpx.get(url, timeout=10).is_success for name, url in urls.items()}
+
+
+def outage(
+    site: Site, stop: Callable[[], None], start: Callable[[], None], unready: Collection[str]
+) -> Story:
+    """Load, calm at first, then without the server, when `unready` say so, then with it again."""
     load = Load(site.shop.url("gateway"), site.goods)
     with load.running():
         calm = time.monotonic()
@@ -87,6 +97,7 @@ def outage(site: Site, stop: Callable[[], None], start: Callable[[], None]) -> S
         gone = time.monotonic()
         stop()
         time.sleep(OUTAGE_SECONDS)
+        without = ready(site)
         start()
         back = time.monotonic()
         time.sleep(RECOVERY_SECONDS)
@@ -99,12 +110,14 @@ def outage(site: Site, stop: Callable[[], None], start: Callable[[], None]) -> S
     print(f"\n{story.before}\n{story.during}\n{story.after}")  # noqa: T201 - the run's figures
     print(f"recovered {story.recovered_after:.1f} s after the return")  # noqa: T201 - as above
     assert story.before.failures == []
+    assert without == {name: name not in unready for name in SERVICES}
+    assert all(ready(site).values())
     return story
 
 
 def test_without_redis_nobody_notices(site: Site) -> None:
     """No error and no wait that matters: caches read their source; Redis is used again after."""
-    story = outage(site, site.redis.stop, site.redis.start)
+    story = outage(site, site.redis.stop, site.redis.start, unready=[])
     assert story.during.failures == []
     assert story.after.failures == []
     assert story.during.percentile(95) < story.before.percentile(95) * 3 + 0.2
@@ -119,7 +132,7 @@ def test_without_rabbitmq_orders_are_accepted_and_shipped_later(site: Site) -> N
     """The outbox keeps the events: every order is answered 201, and on its way after recovery."""
     broker = site.ground.broker
     assert broker is not None
-    story = outage(site, broker.stop, broker.start)
+    story = outage(site, broker.stop, broker.start, unready=["worker"])
     assert story.during.failures == []
     assert story.after.failures == []
     assert len(story.during.orders) > OUTAGE_SECONDS / 2
@@ -131,7 +144,7 @@ def test_without_postgresql_there_is_a_clear_answer_and_quick_recovery(site: Sit
     """503 with a problem document for what needs it, the catalogue from the cache; no restart."""
     postgres = site.ground.postgres
     assert postgres is not None
-    story = outage(site, postgres.stop, postgres.start)
+    story = outage(site, postgres.stop, postgres.start, unready=STATEFUL)
     assert {one.status for one in story.during.failures} == {503}
     assert all(one.title for one in story.during.failures)
     assert story.during.of("browse").failures == []

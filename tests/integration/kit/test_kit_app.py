@@ -42,11 +42,17 @@ class Check:
             raise self.error
 
 
-def make(tmp_path: Path, check: Check, monkeypatch: pytest.MonkeyPatch) -> FastAPI:
+def make(
+    tmp_path: Path,
+    check: Check,
+    monkeypatch: pytest.MonkeyPatch,
+    can_wait: dict[str, Check] | None = None,
+) -> FastAPI:
     for signal in ("TRACES", "LOGS"):
         monkeypatch.setenv(f"OTEL_{signal}_EXPORTER", "none")
     settings = ShopSettings.model_validate({"data_dir": tmp_path / "data", "token_key": KEY})
-    return create_app("cart", routers=[router], settings=settings, checks={"tea": check})
+    checks = {"tea": check}
+    return create_app("cart", routers=[router], settings=settings, checks=checks, can_wait=can_wait)
 
 
 async def test_every_error_is_a_problem_document_with_the_trace_to_look_up(
@@ -94,6 +100,19 @@ async def test_readiness_says_which_check_failed_and_why(
         answer = await client.get("/readyz")
         assert answer.json()["checks"]["tea"] == "no answer within 2 s"
         assert (await client.get("/livez")).status_code == 200
+
+
+async def test_what_can_wait_is_told_and_leaves_the_service_ready(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Checkout without a broker takes orders: no registry and no balancer may drop it."""
+    milk = Check()
+    milk.error = RuntimeError("no milk left")
+    async with serving(make(tmp_path, Check(), monkeypatch, {"milk": milk})) as client:
+        answer = await client.get("/readyz")
+        assert answer.status_code == 200
+        assert answer.json()["checks"]["milk"] == "no milk left"
+        assert 'service_ready{check="milk"} 0.0' in (await client.get("/metrics")).text
 
 
 async def test_a_service_that_is_told_to_stop_finishes_what_it_has_begun(tmp_path: Path) -> None:
