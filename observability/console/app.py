@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,8 +15,10 @@ from fastapi.staticfiles import StaticFiles
 from nicegui import ui
 
 from observability import instrument
+from observability.alerting.desk import Desk
 from observability.alerting.inbox import Inbox, router
 from observability.alerting.notifications import Store
+from observability.alerting.receivers.settings import load_notify
 from observability.console import actions, addresses
 from observability.console.access import Access
 from observability.console.context import Context
@@ -40,13 +43,15 @@ _STATIC = Path(__file__).parent / "static"
 def create_app(settings: Settings) -> FastAPI:
     """The console with its inbox in the state folder of `settings`."""
     inbox = Inbox(Store(settings.inbox_file))
+    desk = Desk(inbox, settings, load_notify(os.environ))
     context = Context(settings, inbox.store)
     access, load = Access(settings), LoadRun(settings)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         with on_stop_signal(inbox.close):
-            yield
+            async with desk.running():
+                yield
         await load.stop()
         await context.close()
         inbox.store.close()
