@@ -108,7 +108,31 @@ class FileWas(_Entry):
             write_atomically(path, self.content)
 
 
-Entry = Annotated[FaultWas | Ran | ReplicasWere | VersionWas | FileWas, Field(discriminator="kind")]
+class Blocked(_Entry):
+    """A file has been put aside, and a folder in its place."""
+
+    kind: Literal["blocked"] = "blocked"
+    path: str
+
+    @property
+    def aside(self) -> Path:
+        """Where the file is meanwhile."""
+        return Path(f"{self.path}.aside")
+
+    def restore(self, settings: Settings) -> None:
+        """Put it back, unless that was done."""
+        path = Path(self.path)
+        if self.aside.exists():
+            if path.is_dir():
+                path.rmdir()
+            self.aside.replace(path)
+
+
+Entry = Annotated[
+    FaultWas | Ran | ReplicasWere | VersionWas | FileWas | Blocked, Field(discriminator="kind")
+]
+#: What outlives the stack that it was done to.
+_LASTING = (FileWas, Blocked)
 _ENTRIES: TypeAdapter[list[Entry]] = TypeAdapter(list[Entry])
 
 
