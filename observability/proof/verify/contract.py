@@ -110,6 +110,8 @@ async def _labels(live: Live, named: Named, alive: set[str]) -> list[Finding]:
             found = await live.prometheus.instant(f'count by ({label}) ({metric}{{{label}!=""}})')
             if found:
                 return Finding(CHECK, subject, True, f"{len(found)} values", _unique(places))
+        if not await live.prometheus.instant(" or ".join(f"count({one})" for one in metrics)):
+            return Finding(CHECK, subject, True, "not recorded just now", _unique(places))
         known = next((QUIET_LABELS[metric] for metric in metrics if metric in QUIET_LABELS), None)
         detail = f"not yet: {known}" if known else "no series has that label"
         return Finding(CHECK, subject, known is not None, detail, _unique(places))

@@ -56,7 +56,7 @@ class Files:
 
     def loki_rules(self) -> list["Rule"]:
         """Every rule that Loki loads."""
-        return [rule for path in sorted(self.log_rules.rglob("*.y*ml")) for rule in _rules(path)]
+        return [rule for path in sorted(self.log_rules.glob("*.yml")) for rule in _rules(path)]
 
     def data_sources(self) -> list[dict[str, Any]]:
         """Data sources as Grafana is given them."""

@@ -65,19 +65,24 @@ async def _metric_to_trace(
 async def _trace_to_logs(live: Live, service: str, trace: Trace) -> list[Finding]:
     """Lines of the service with the trace's id, each naming a span of the trace."""
     query = f'{{service_name="{service}"}} | trace_id="{trace.trace_id}"'
+    problem = f"no line for {query}"
 
     async def lines() -> list[LogLine]:
-        return await live.loki.lines(query, live.since, time.time() + 1)
+        nonlocal problem
+        found = await live.loki.lines(query, live.since, time.time() + 1)
+        # asked again: spans may still have been on their way
+        whole = await live.jaeger.trace(trace.trace_id) or trace
+        spans = {span.span_id for span in whole.spans}
+        for line in found:
+            if line.span_id not in spans:
+                problem = f"span id {line.span_id} of “{line.line}” is not in {trace.trace_id}"
+                return []
+        return found
 
     found = await eventually(lines)
     subject = f"trace → logs: {service}"
     if not found:
-        return [Finding(CHECK, subject, False, f"no line for {query}")]
-    spans = {span.span_id for span in trace.spans}
-    strangers = [line for line in found if line.span_id not in spans]
-    if strangers:
-        detail = f"span id {strangers[0].span_id} of “{strangers[0].line}” is not in the trace"
-        return [Finding(CHECK, subject, False, detail)]
+        return [Finding(CHECK, subject, False, problem)]
     return [Finding(CHECK, subject, True, f"{len(found)} lines of {trace.trace_id}")]
 
 

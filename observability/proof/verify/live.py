@@ -49,7 +49,8 @@ class Live:
 
     async def services(self) -> list[str]:
         """Services that Prometheus scrapes, by name."""
-        return sorted(await self.prometheus.label_values("service_name", 'up{job="services"}'))
+        samples = await self.prometheus.instant('count by (service_name) (up{job="services"})')
+        return sorted(sample.labels["service_name"] for sample in samples)
 
 
 @asynccontextmanager

@@ -12,4 +12,11 @@ QUIET_LABELS: Final[Mapping[str, str]] = {
     "ALERTS": "has the labels of what an alert is about; when all is well only Watchdog fires",
     "ALERTS_FOR_STATE": "has the labels of what an alert is about",
 }
+#: Beginnings of metrics that a service need not have, and what it lacks then.
+OPTIONAL: Final[Mapping[str, str]] = {
+    "service_ready": "it reports no checks of its readiness",
+    "messaging_": "it uses no queue",
+    "db_client_": "it has no database",
+    "cache_": "it has no cache",
+}
 QUIET_FIELDS: Final[Mapping[str, str]] = {}

@@ -10,6 +10,7 @@ from observability.proof.verify.files import Rule
 from observability.proof.verify.finding import Finding
 from observability.proof.verify.live import Live, eventually
 from observability.proof.verify.panels import check_board
+from observability.proof.verify.quiet import OPTIONAL
 from observability.proof.verify.selectors import expected
 from observability.query import Target
 from observability.stack.config import load_config
@@ -141,6 +142,11 @@ async def _covered(live: Live, rule: Rule, name: str) -> Finding:
     for metric in metrics:
         if await live.prometheus.instant(f'{metric}{{service_name="{name}"}}'):
             return Finding(CHECK, subject, True, f"watches its {metric}", (rule.place,))
+    reasons = {
+        why for metric in metrics for start, why in OPTIONAL.items() if metric.startswith(start)
+    }
+    if reasons:
+        return Finding(CHECK, subject, True, f"does not apply: {', '.join(reasons)}", (rule.place,))
     return Finding(CHECK, subject, False, f"it has no {' nor '.join(metrics)}", (rule.place,))
 
 
