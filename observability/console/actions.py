@@ -2,9 +2,10 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from typing import Annotated
 
-from fastapi import APIRouter, Form, HTTPException, Request
+from fastapi import APIRouter, Depends, Form, HTTPException, Request
 from fastapi.responses import RedirectResponse
 
 from observability import audit
@@ -18,89 +19,143 @@ ACTOR = "console"
 _REFUSED_SECONDS = 0.5
 Token = Annotated[str, Form(max_length=500)]
 Text = Annotated[str, Form(max_length=100)]
-Act = Callable[[], Awaitable[str]]
 
 
-def router(settings: Settings, access: Access, load: LoadRun) -> APIRouter:
-    """The addresses that the forms of the controls are sent to."""
-    routes = APIRouter(prefix="/controls", include_in_schema=False)
-    flags = FlagFile(settings.flags_file)
+@dataclass(frozen=True)
+class Act:
+    """One act: what it is called in the audit trail, and how it is done."""
 
-    async def act(
-        request: Request, form_token: str, action: str, target: str, do: Act, **detail: str
-    ) -> RedirectResponse:
-        source = request.client.host if request.client else ""
-        session = access.allows(request, form_token)
+    action: str
+    target: str
+    do: Callable[[], Awaitable[None]]
+    done: str
+    detail: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Sender:
+    """Who sent a form: from where, and what it carries of its session."""
+
+    request: Request
+    form_token: str
+
+    @property
+    def source(self) -> str:
+        """Address that it came from."""
+        return self.request.client.host if self.request.client else ""
+
+
+def sender(request: Request, form_token: Token) -> Sender:
+    """The sender of a form of the controls."""
+    return Sender(request, form_token)
+
+
+By = Annotated[Sender, Depends(sender)]
+
+
+class Actions:
+    """Carries acts out for those who may."""
+
+    def __init__(self, settings: Settings, access: Access, load: LoadRun) -> None:
+        self._access = access
+        self._load = load
+        self._flags = FlagFile(settings.flags_file)
+
+    async def carry_out(self, by: Sender, act: Act) -> RedirectResponse:
+        """Do it and go back to the page, which says how it went.
+
+        Raises:
+            HTTPException: 403, nobody is signed in or the form is not of their session.
+        """
+        session = self._access.allows(by.request, by.form_token)
         if session is None:
-            _audit(action, target, source, "denied", detail)
+            _record(by.source, act, "denied")
             raise HTTPException(403, "sign in at /controls first")
         try:
-            access.say(session, await do())
-            _audit(action, target, source, "success", detail)
+            await act.do()
         except UsageError as error:
-            access.say(session, f"Not done: {error}")
-            _audit(action, target, source, "failure", detail)
+            self._access.say(session, f"Not done: {error}")
+            _record(by.source, act, "failure")
+        else:
+            self._access.say(session, act.done)
+            _record(by.source, act, "success")
         return RedirectResponse("/controls", 303)
 
-    @routes.post("/sign-in")
-    async def sign_in(request: Request, token: Token) -> RedirectResponse:
+    async def sign_in(self, request: Request, token: Token) -> RedirectResponse:
+        """Begin a session for who knows the token."""
         source = request.client.host if request.client else ""
-        if not access.opens(token):
-            _audit("sign_in", "controls", source, "denied", {})
+        act = Act("sign_in", "controls", _nothing, "")
+        if not self._access.opens(token):
+            _record(source, act, "denied")
             await asyncio.sleep(_REFUSED_SECONDS)
             return RedirectResponse("/controls?refused=1", 303)
-        _audit("sign_in", "controls", source, "success", {})
+        _record(source, act, "success")
         response = RedirectResponse("/controls", 303)
-        access.begin(response)
+        self._access.begin(response)
         return response
 
-    @routes.post("/sign-out")
-    async def sign_out(request: Request, form_token: Token) -> RedirectResponse:
-        async def done() -> str:
-            return ""
-
-        response = await act(request, form_token, "sign_out", "controls", done)
-        access.end(response)
+    async def sign_out(self, by: By) -> RedirectResponse:
+        """End the session."""
+        response = await self.carry_out(by, Act("sign_out", "controls", _nothing, ""))
+        self._access.end(response)
         return response
 
-    @routes.post("/faults")
-    async def set_fault(
-        request: Request, form_token: Token, name: Text, value: Text
-    ) -> RedirectResponse:
-        async def done() -> str:
-            await asyncio.to_thread(flags.set, {name: value})
-            return f"{name} is {value}."
+    async def set_fault(self, by: By, name: Text, value: Text) -> RedirectResponse:
+        """Set one fault."""
 
-        return await act(request, form_token, "fault_set", name, done, value=value)
+        async def do() -> None:
+            await asyncio.to_thread(self._flags.set, {name: value})
 
-    @routes.post("/faults/clear")
-    async def clear_faults(request: Request, form_token: Token) -> RedirectResponse:
-        async def done() -> str:
-            await asyncio.to_thread(flags.clear, [])
-            return "All faults are off."
+        return await self.carry_out(
+            by, Act("fault_set", name, do, f"{name} is {value}.", {"value": value})
+        )
 
-        return await act(request, form_token, "fault_cleared", "all", done, value="off")
+    async def clear_faults(self, by: By) -> RedirectResponse:
+        """Turn all faults off."""
 
-    @routes.post("/load")
+        async def do() -> None:
+            await asyncio.to_thread(self._flags.clear, [])
+
+        act = Act("fault_cleared", "all", do, "All faults are off.", {"value": "off"})
+        return await self.carry_out(by, act)
+
     async def start_load(
-        request: Request, form_token: Token, users: Text, seconds: Text, rate: Text = ""
+        self, by: By, users: Text, seconds: Text, rate: Text = ""
     ) -> RedirectResponse:
-        async def done() -> str:
-            await load.start(_plan(users, seconds, rate))
-            return "Load has started."
+        """Start load."""
+
+        async def do() -> None:
+            await self._load.start(_plan(users, seconds, rate))
 
         detail = {"users": users, "seconds": seconds, "rate": rate}
-        return await act(request, form_token, "load_started", "load", done, **detail)
+        return await self.carry_out(
+            by, Act("load_started", "load", do, "Load has started.", detail)
+        )
 
-    @routes.post("/load/stop")
-    async def stop_load(request: Request, form_token: Token) -> RedirectResponse:
-        async def done() -> str:
-            await load.stop()
-            return "Load has stopped."
+    async def stop_load(self, by: By) -> RedirectResponse:
+        """Stop the load."""
+        act = Act("load_stopped", "load", self._load.stop, "Load has stopped.")
+        return await self.carry_out(by, act)
 
-        return await act(request, form_token, "load_stopped", "load", done)
 
+def router(actions: Actions) -> APIRouter:
+    """The addresses that the forms of the controls are sent to."""
+    routes = APIRouter(prefix="/controls", include_in_schema=False)
+    ways: dict[str, Callable[..., Awaitable[RedirectResponse]]] = {
+        "/sign-in": actions.sign_in,
+        "/sign-out": actions.sign_out,
+        "/faults": actions.set_fault,
+        "/faults/clear": actions.clear_faults,
+        "/load": actions.start_load,
+        "/load/stop": actions.stop_load,
+    }
+    for path, action in ways.items():
+        routes.add_api_route(path, action, methods=["POST"])
     return routes
+
+
+async def _nothing() -> None:
+    """Nothing but the session changes."""
 
 
 def _plan(users: str, seconds: str, rate: str) -> Plan:
@@ -110,5 +165,5 @@ def _plan(users: str, seconds: str, rate: str) -> Plan:
         raise UsageError("users, seconds and rate are numbers") from None
 
 
-def _audit(action: str, target: str, source: str, outcome: str, detail: dict[str, str]) -> None:
-    audit(action, actor=ACTOR, target=target, source=source, outcome=outcome, **detail)
+def _record(source: str, act: Act, outcome: str) -> None:
+    audit(act.action, actor=ACTOR, target=act.target, source=source, outcome=outcome, **act.detail)

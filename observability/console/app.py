@@ -21,6 +21,7 @@ from observability.alerting.notifications import Store
 from observability.alerting.receivers.settings import load_notify
 from observability.console import actions, addresses
 from observability.console.access import Access
+from observability.console.assets import Assets
 from observability.console.context import Context
 from observability.console.loadrun import LoadRun
 from observability.console.policy import Policy
@@ -58,10 +59,8 @@ def create_app(settings: Settings) -> FastAPI:
 
     console = FastAPI(title="Belfry console", lifespan=lifespan, docs_url=None, redoc_url=None)
     instrument(console, service_name="console")
-    console.add_middleware(Policy)
-    console.mount("/static", StaticFiles(directory=_STATIC), name="static")
     console.include_router(router(inbox))
-    console.include_router(actions.router(settings, access, load))
+    console.include_router(actions.router(actions.Actions(settings, access, load)))
     _add_health(console, inbox.store)
     _add_ways_from_grafana(console)
     for view in (overview, dashboards, traces, trace, logs, alerts, runbooks):
@@ -100,4 +99,4 @@ def _add_ways_from_grafana(console: FastAPI) -> None:
         return RedirectResponse(addresses.from_explore(dict(request.query_params)))
 
 
-app = create_app(load_settings())
+app = Policy(Assets(create_app(load_settings()), StaticFiles(directory=_STATIC)))

@@ -1,4 +1,4 @@
-"""How the stack's processes stand: by their supervisor, or without one by what Prometheus scrapes."""
+"""How the stack's processes stand: by their supervisor, or without one by Prometheus' scrapes."""
 
 import asyncio
 from dataclasses import dataclass

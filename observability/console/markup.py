@@ -43,7 +43,7 @@ def link(text: object, to: str, **given: object) -> Markup:
 
 def join(parts: Iterable[object], between: str = "") -> Markup:
     """Pieces one after the other."""
-    return Markup(between).join(escape(part) for part in parts)
+    return escape(between).join(escape(part) for part in parts)
 
 
 def option(value: str, text: str, *, selected: bool) -> Markup:

@@ -21,11 +21,15 @@ _BYTES = (
 )
 _SUFFIXES = {"reqps": " req/s", "cps": "/s", "ops": " ops/s", "rps": "/s", "wps": "/s"}
 _SECONDS = {"s": 1.0, "ms": 1e-3, "µs": 1e-6, "us": 1e-6, "ns": 1e-9, "m": 60.0, "h": 3600.0}
+_PERCENT = {"percent": 1.0, "percentunit": 100.0}
+_PER_BYTES = {"bytes": "", "decbytes": "", "Bps": "/s", "binBps": "/s"}
 _PREFIXES = {"currencyEUR": "€ ", "currencyUSD": "$ ", "currencyGBP": "£ "}
 
 #: Unit ids that are written in a way of their own; any other becomes a suffix as it stands.
 KNOWN = frozenset(
-    {"", "none", "short", "percent", "percentunit", "bytes", "decbytes", "Bps", "binBps"}
+    {"", "none", "short"}
+    | _PERCENT.keys()
+    | _PER_BYTES.keys()
     | _SUFFIXES.keys()
     | _SECONDS.keys()
     | _PREFIXES.keys()
@@ -81,23 +85,22 @@ def duration(seconds: float) -> str:
 
 
 def _parts(unit: str, size: float) -> tuple[float, str, str]:
+    """Factor, prefix and suffix at which a value of that size is readable."""
     if unit in _SECONDS:
         base = _SECONDS[unit]
-        factor, suffix = _step(_TIME, size * base)
-        return (1.0, "", " s") if size == 0 else (factor * base, "", suffix)
-    if unit in {"bytes", "decbytes", "Bps", "binBps"}:
-        factor, suffix = _step(_BYTES, size)
-        return factor, "", suffix + ("/s" if unit.endswith("Bps") or unit == "Bps" else "")
-    if unit == "percentunit":
-        return 100.0, "", " %"
-    if unit == "percent":
-        return 1.0, "", " %"
-    factor, suffix = _step(_COUNT, size)
-    if unit in _PREFIXES:
-        return factor, _PREFIXES[unit], suffix
-    if unit in {"", "none", "short"}:
-        return factor, "", suffix
-    return factor, "", suffix + _SUFFIXES.get(unit, f" {unit}")
+        factor, suffix = _step(_TIME, size * base) if size else (1.0, " s")
+        return factor * base, "", suffix
+    if unit in _PERCENT:
+        return _PERCENT[unit], "", " %"
+    steps, per = (_BYTES, _PER_BYTES[unit]) if unit in _PER_BYTES else (_COUNT, _per(unit))
+    factor, suffix = _step(steps, size)
+    return factor, _PREFIXES.get(unit, ""), suffix + per
+
+
+def _per(unit: str) -> str:
+    """What is counted, and per what; a unit that is not known stands as it is."""
+    plain = unit in _PREFIXES or unit in {"", "none", "short"}
+    return "" if plain else _SUFFIXES.get(unit, f" {unit}")
 
 
 def _step(steps: tuple[tuple[float, float, str], ...], size: float) -> tuple[float, str]:
@@ -105,8 +108,8 @@ def _step(steps: tuple[tuple[float, float, str], ...], size: float) -> tuple[flo
 
 
 def _places(size: float) -> int:
-    if size == 0 or size >= 100:
+    if size >= 100:
         return 0
     if size >= 10:
         return 1
-    return 2 if size >= 0.1 else 3
+    return 2 if size >= 0.1 or size == 0 else 3

@@ -1,7 +1,7 @@
 """A trace as rows: a span under the one that caused it, on one axis of time."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from observability.query import LogLine, Span, Trace
 
@@ -41,7 +41,11 @@ def rows(trace: Trace, lines: Sequence[LogLine] = ()) -> list[Row]:
         logged.setdefault(line.span_id or "", []).append(line)
     known = {span.span_id for span in trace.spans}
     return [
-        _row(span, depth, begin, whole, logged.get(span.span_id, ()), known)
+        replace(
+            _row(span, depth, begin, whole),
+            lines=logged.get(span.span_id, ()),
+            lost=span.parent_id is not None and span.parent_id not in known,
+        )
         for span, depth in _ordered(trace)
     ]
 
@@ -73,9 +77,7 @@ def _ordered(trace: Trace) -> list[tuple[Span, int]]:
     return ordered
 
 
-def _row(
-    span: Span, depth: int, begin: int, whole: int, lines: Sequence[LogLine], known: set[str]
-) -> Row:
+def _row(span: Span, depth: int, begin: int, whole: int) -> Row:
     wait = waited(span)
     offset = (span.start - begin) / whole
     wait_width = wait * 1e9 / whole
@@ -87,6 +89,4 @@ def _row(
         wait=wait,
         wait_offset=max(0.0, offset - wait_width),
         wait_width=min(wait_width, offset),
-        lines=lines,
-        lost=span.parent_id is not None and span.parent_id not in known,
     )

@@ -11,7 +11,7 @@ from observability.console.markup import Markup, element, join, link, table
 from observability.console.timerange import TimeRange
 
 _ROW = 92
-_COLUMN = 330
+_COLUMN = 380
 _BOX = Box(196, 60)
 _MARGIN = 24
 #: Shares of failed calls from which a node or edge is coloured.
@@ -37,9 +37,11 @@ class Figures:
     @property
     def words(self) -> str:
         """All three for people."""
+        if self.rate is None:
+            return "nobody calls it"
         parts = [f"{units.text(self.rate or 0.0, 'reqps')}"]
         if self.failing:
-            parts.append(f"{units.text(self.failing, 'percentunit', 1)} fail")
+            parts.append(f"{units.text(self.failing, 'percentunit')} fail")
         if self.p95 is not None:
             parts.append(f"p95 {units.duration(self.p95)}")
         return " · ".join(parts)
@@ -78,7 +80,7 @@ def draw(panel: Panel, answers: Sequence[Answer], view: View) -> Drawing:
     ]
     names = dict.fromkeys(name for edge in edges for name in (edge.client, edge.server))
     nodes = {
-        name: Figures(rate=sum(e.figures.rate or 0.0 for e in edges if e.server == name))
+        name: Figures(rate=sum(e.figures.rate or 0.0 for e in edges if e.server == name) or None)
         for name in names
     }
     return Drawing(html=picture(ServiceMap(nodes, edges), view.shown, panel.title))
@@ -100,6 +102,7 @@ def picture(found: ServiceMap, shown: TimeRange, title: str) -> Markup:
         join(boxes),
         class_="map",
         viewBox=f"0 0 {width:.0f} {height:.0f}",
+        style=f"max-width:{width:.0f}px;min-width:min({width:.0f}px,38rem)",
         role="group",
         aria_label=f"{title}: the table below has the same figures",
     )
@@ -125,7 +128,9 @@ def _node(name: str, figures: Figures, spot: Place, shown: TimeRange) -> Markup:
 
 
 def _edge(one: Edge, places: Mapping[str, Place], shown: TimeRange) -> Markup:
-    path, (x, y) = arrow(_at(places[one.client]), _at(places[one.server]), _BOX)
+    path, (x, y) = arrow(
+        _at(places[one.client]), _at(places[one.server]), _BOX, aside=one.kind == "messaging"
+    )
     words = f"{one.client} to {one.server} ({one.kind}): {one.figures.words}"
     brief = units.text(one.figures.rate or 0.0, "reqps")
     if one.figures.p95 is not None:

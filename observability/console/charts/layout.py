@@ -39,8 +39,11 @@ def place(nodes: Sequence[str], edges: Sequence[Pair]) -> dict[str, Place]:
     return places
 
 
-def arrow(start: Point, end: Point, box: Box) -> tuple[str, Point]:
-    """Path of an arrow from one box to another, and where its words go."""
+def arrow(start: Point, end: Point, box: Box, *, aside: bool = False) -> tuple[str, Point]:
+    """Path of an arrow from one box to another, and where its words go.
+
+    `aside` is the second of two arrows between the same boxes: it keeps clear of the first.
+    """
     middle = box.height / 2
     if end[0] > start[0]:
         a, b = (start[0] + box.width, start[1] + middle), (end[0] - 3, end[1] + middle)
@@ -49,8 +52,8 @@ def arrow(start: Point, end: Point, box: Box) -> tuple[str, Point]:
     if end[0] == start[0]:
         a = (start[0] + box.width, start[1] + middle + 10)
         b = (end[0] + box.width + 3, end[1] + middle - 10)
-        bend = 30 + abs(b[1] - a[1]) / 6
-        return _curve(a, (a[0] + bend, a[1]), (b[0] + bend, b[1]), b)
+        bend = 20 + abs(b[1] - a[1]) / 2.2 + (34 if aside else 0)
+        return _curve(a, (a[0] + bend, a[1]), (b[0] + bend, b[1]), b, 0.5)
     a, b = (start[0], start[1] + middle + 12), (end[0] + box.width + 3, end[1] + middle + 12)
     bend = (a[0] - b[0]) / 2
     return _curve(a, (a[0] - bend, a[1] + 24), (b[0] + bend, b[1] + 24), b)
@@ -76,12 +79,11 @@ def _middle(name: str, edges: Sequence[Pair], places: dict[str, Place]) -> float
     return sum(rows) / len(rows) if rows else 0.0
 
 
-def _curve(a: Point, b: Point, c: Point, d: Point) -> tuple[str, Point]:
+def _curve(a: Point, b: Point, c: Point, d: Point, t: float = 0.62) -> tuple[str, Point]:
     path = (
         f"M{a[0]:.0f},{a[1]:.0f} C{b[0]:.0f},{b[1]:.0f} {c[0]:.0f},{c[1]:.0f} {d[0]:.0f},{d[1]:.0f}"
     )
     # Words stand nearer to the end, where arrows from one caller have parted already.
-    t = 0.62
     weights = ((1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t**2 * (1 - t), t**3)
     points = (a, b, c, d)
     x = sum(weight * point[0] for weight, point in zip(weights, points, strict=True))

@@ -92,7 +92,7 @@ async def _events(context: Context, shown: TimeRange) -> Drawing:
         element("li", _when(mark.at), " ", mark.title, class_=f"mark {mark.kind}")
         for mark in reversed(found[-_MOST_EVENTS:])
     ]
-    return Drawing(html=element("ol", *items, class_="events"))
+    return Drawing(html=element("ol", *items, class_="happened"))
 
 
 def _when(at: float) -> Markup:

@@ -1,12 +1,11 @@
-"""The console as a process: its pages, its stream, and how it stops."""
+"""The console as a process: its pages, its controls, its stream, and how it stops."""
 
+import html
 import json
-import os
-import signal
-import subprocess
-import sys
+import re
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -15,29 +14,66 @@ import pytest
 from tests.integration.alerting.processes import Process, console, free_port
 from tests.unit.alerting.samples import alert, webhook
 
+ROOT = Path(__file__).parents[3]
+VIEWS = (
+    "/",
+    "/dashboards",
+    "/dashboards/shop-overview",
+    "/traces",
+    "/traces/0123456789abcdef0123456789abcdef",
+    "/logs",
+    "/alerts",
+    "/controls",
+)
+
 
 class Running:
     """A console and a client of it."""
 
     def __init__(self, folder: Path) -> None:
         port = free_port()
-        self.environment = dict(os.environ) | {"BELFRY_PORT_CONSOLE": str(port)}
+        self.state = folder / "state"
         self.process: Process | None = console(folder, port)
-        self.http = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10)
+        self.http = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=20)
 
     def stop(self) -> float:
         """Seconds that it took to stop."""
         process, self.process = self.process, None
         return process.stop() if process else 0.0
 
+    def text(self, path: str) -> str:
+        """What a page is made of, its escapes undone."""
+        response = self.http.get(path)
+        assert response.status_code == 200, f"{path}: {response.text[:300]}"
+        return html.unescape(html.unescape(response.text)).replace('\\"', '"')
 
-@pytest.fixture
-def running(tmp_path: Path) -> Iterator[Running]:
-    """A console with an empty inbox."""
-    started = Running(tmp_path)
-    yield started
-    started.http.close()
-    started.stop()
+    def sign_in(self) -> str:
+        """Open the controls; answers with the token that their forms carry."""
+        token = (self.state / "secrets" / "console_token").read_text()
+        self.http.post("/controls/sign-in", data={"token": token})
+        found = re.search(r'name="form_token" value="([^"]+)"', self.text("/controls"))
+        assert found
+        return found[1]
+
+
+@contextmanager
+def started(folder: Path) -> Iterator[Running]:
+    """A console of the repository's dashboards, with no backend behind it."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("BELFRY_CONFIG", str(ROOT / "belfry.toml"))
+        for backend in ("PROMETHEUS", "LOKI", "JAEGER", "ALERTMANAGER"):
+            environment.setenv(f"BELFRY_PORT_{backend}", str(free_port()))
+        running = Running(folder)
+    yield running
+    running.http.close()
+    running.stop()
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """One for the tests that do not mind each other."""
+    with started(tmp_path_factory.mktemp("console")) as one:
+        yield one
 
 
 def post(running: Running, *alerts: dict[str, object]) -> None:
@@ -46,35 +82,98 @@ def post(running: Running, *alerts: dict[str, object]) -> None:
     answer.raise_for_status()
 
 
-def test_the_start_page_shows_what_fires_and_what_was_received(running: Running) -> None:
-    """Empty it says so; text from outside is shown as text."""
-    assert "Nothing. All is well" in running.http.get("/").text
+def test_every_view_has_its_frame_without_any_backend(running: Running) -> None:
+    """Header, ways to the other views and a heading are in the page as it is sent."""
+    for path in VIEWS:
+        page = running.text(path)
+        assert '<nav aria-label="Views">' in page, path
+        assert "<h1>" in page, path
+        assert "Skip to the content" in page, path
+    assert "Prometheus does not answer" in running.text("/dashboards/shop-overview")
+    for path in ("/dashboards/none", "/traces/none", "/alerts/1", "/docs/runbooks/Unheard.md"):
+        assert running.http.get(path).status_code == 404, path
+
+
+def test_what_a_page_needs_is_served_by_the_console_itself(running: Running) -> None:
+    """It works without the internet, and its policy lets nothing else in."""
+    response = running.http.get("/")
+    policy = response.headers["content-security-policy"]
+    assert "default-src 'self'" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert not re.search(r'(?:src|href)="https?://', response.text)
+    for asset in ("/static/console.css", "/static/console.js", "/static/belfry.svg"):
+        assert asset in response.text
+        served = running.http.get(asset)
+        assert served.status_code == 200
+        assert served.headers["x-content-type-options"] == "nosniff"
+
+
+def test_a_notification_has_a_page_of_its_own(running: Running) -> None:
+    """With ways to the dashboard at its time and to the runbook; its text stays text."""
     post(running, alert(annotations={"summary": "<script>alert(1)</script>"}))
-    page = running.http.get("/").text
+    [received] = running.http.get("/api/inbox").json()
+    page = running.http.get(f"/alerts/{received['id']}").text
     assert "<script>alert(1)" not in page
-    assert "&lt;script&gt;alert(1)" in page
-    assert 'href="/docs/runbooks/ServiceDown.md"' in page
-    assert page.count("/d/service-detail?var-service=checkout") == 2
-    post(running, alert("resolved"))
-    assert "Nothing. All is well" in running.http.get("/").text
-
-
-def test_what_the_page_needs_is_served_by_the_console_itself(running: Running) -> None:
-    """It works without the internet."""
-    page = running.http.get("/").text
-    for asset in ("/static/console.css", "/static/inbox.js", "/static/belfry.svg"):
-        assert asset in page
-        assert running.http.get(asset).status_code == 200
-    assert "https://" not in page
+    told = running.text(f"/alerts/{received['id']}")
+    assert "/docs/runbooks/ServiceDown.md" in told
+    assert "/dashboards/service-detail?from=" in told
+    assert "var-service=checkout" in told
 
 
 def test_a_runbook_is_a_page(running: Running) -> None:
-    """An alert without one is told apart; nothing outside the folder is served."""
-    page = running.http.get("/docs/runbooks/ServiceDown.md")
-    assert "<h2>Likely causes</h2>" in page.text
-    assert "<table>" in page.text
-    assert running.http.get("/docs/runbooks/Unheard.md").status_code == 404
-    assert running.http.get("/docs/runbooks/..%2F..%2FREADME.md").status_code in (404, 422)
+    """Nothing outside the folder is served."""
+    page = running.text("/docs/runbooks/ServiceDown.md")
+    assert "<h2>Likely causes</h2>" in page
+    assert "<table>" in page
+    for path in ("/docs/runbooks/..%2F..%2FREADME.md", "/docs/runbooks/.md"):
+        assert running.http.get(path).status_code in (404, 422)
+
+
+def test_grafanas_addresses_lead_to_the_same_here(running: Running) -> None:
+    """A link of an alert or a dashboard works in both."""
+    answer = running.http.get("/d/service-detail/name?var-service=cart&from=now-1h")
+    assert answer.headers["location"] == "/dashboards/service-detail?var-service=cart&from=now-1h"
+    panes = json.dumps({"a": {"queries": [{"datasource": {"type": "jaeger"}, "query": "abc"}]}})
+    assert (
+        running.http.get("/explore", params={"panes": panes}).headers["location"] == "/traces/abc"
+    )
+
+
+def test_controls_refuse_who_is_not_signed_in(running: Running) -> None:
+    """Being on this machine is not enough; each refusal is in the audit trail."""
+    page = running.text("/controls")
+    assert "Sign in" in page
+    assert "Clear all faults" not in page
+    form = {"form_token": "x", "name": "checkout.error_rate", "value": "1"}
+    for path in ("faults", "faults/clear", "load/stop", "sign-out"):
+        assert running.http.post(f"/controls/{path}", data=form).status_code == 403
+    assert running.http.post("/controls/faults", data={"name": "a"}).status_code == 422
+    refused = running.http.post("/controls/sign-in", data={"token": "guess"})
+    assert refused.headers["location"] == "/controls?refused=1"
+    assert "set-cookie" not in refused.headers
+
+
+def test_controls_work_with_the_token_and_say_what_they_did(running: Running) -> None:
+    """A fault is set and cleared in the flag file; a value that cannot be is refused in words."""
+    flags = ROOT / "services" / "kit" / "flags.json"
+    (running.state / "flags.json").write_text(flags.read_text())
+    token = running.sign_in()
+
+    def send(path: str, **fields: str) -> str:
+        answer = running.http.post(f"/controls/{path}", data={"form_token": token, **fields})
+        assert answer.headers["location"] == "/controls"
+        return running.text("/controls")
+
+    assert "checkout.error_rate is 0.5" in send("faults", name="checkout.error_rate", value="0.5")
+    flag = json.loads((running.state / "flags.json").read_text())["flags"]["checkout.error_rate"]
+    assert flag["variants"][flag["defaultVariant"]] == 0.5
+    assert "give a number" in send("faults", name="checkout.error_rate", value="7")
+    assert "unknown fault" in send("faults", name="no.such", value="1")
+    assert "All faults are off" in send("faults/clear")
+    assert "numbers" in send("load", users="many", seconds="1")
+    assert "Not done: users" in send("load", users="5000", seconds="1")
+    running.http.post("/controls/sign-out", data={"form_token": token})
+    assert "Sign in" in running.text("/controls")
 
 
 def test_health_and_metrics_are_there(running: Running) -> None:
@@ -85,8 +184,13 @@ def test_health_and_metrics_are_there(running: Running) -> None:
 
 
 @pytest.mark.timeout(60)
-def test_an_open_stream_hears_and_does_not_hold_up_the_stop(running: Running) -> None:
+def test_an_open_stream_hears_and_does_not_hold_up_the_stop(tmp_path: Path) -> None:
     """A notification reaches a listener at once; a stop ends the stream, well below 10 s."""
+    with started(tmp_path) as running:
+        _hears_and_stops(running)
+
+
+def _hears_and_stops(running: Running) -> None:
     heard: list[str] = []
     arrived, ended = threading.Event(), threading.Event()
 
@@ -107,24 +211,3 @@ def test_an_open_stream_hears_and_does_not_hold_up_the_stop(running: Running) ->
     assert running.stop() < 5
     assert ended.wait(5)
     listener.join()
-
-
-@pytest.mark.timeout(60)
-def test_follow_prints_what_was_received_and_what_arrives(running: Running) -> None:
-    """One a line, at once; Ctrl-C ends it without complaint."""
-    post(running, alert())
-    follower = subprocess.Popen(
-        [sys.executable, "-m", "observability.cli", "alerts", "--follow", "--json"],
-        env=running.environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    with follower:
-        assert follower.stdout is not None
-        assert json.loads(follower.stdout.readline())["status"] == "firing"
-        post(running, alert("resolved"))
-        assert json.loads(follower.stdout.readline())["status"] == "resolved"
-        follower.send_signal(signal.SIGINT)
-        _, errors = follower.communicate(timeout=10)
-    assert (follower.returncode, errors) == (0, "")

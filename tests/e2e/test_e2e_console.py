@@ -1,0 +1,247 @@
+"""The control room in a real browser, over a running stack with traffic."""
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from observability.console.screenshots import chromium, settled
+from tests.support.shopper import Purchase, Shopper
+from tests.support.stack import Stack, eventually
+
+PATIENCE_MS = 30_000
+
+
+@dataclass
+class Opened:
+    """A page and what went wrong on it."""
+
+    page: Page
+    problems: list[str] = field(default_factory=list)
+
+
+Open = Callable[..., Opened]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium without a screen."""
+    with chromium() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def bought(stack: Stack) -> Purchase:
+    """Some traffic, and the last purchase, with its whole trace and log lines stored."""
+    shopper = Shopper(stack.url("gateway"))
+    for _ in range(6):
+        purchase = shopper.buy()
+        time.sleep(1)
+    shopper.wait_until(purchase.order["id"], "shipped")
+    shopper.http.close()
+    eventually(
+        lambda: any("process" in span["name"] for span in stack.spans(purchase.trace_id)),
+        within=30,
+        what="the trace with its queue",
+    )
+    query = f'{{service_name="checkout"}} | order_id="{purchase.order["id"]}"'
+    eventually(lambda: stack.log_lines(query), within=30, what="the order's log lines")
+    rate = 'sum(rate(http_server_request_duration_seconds_count{service_name="checkout"}[1m]))'
+    eventually(
+        lambda: [one for one in stack.samples(rate) if float(one["value"][1]) > 0],
+        within=60,
+        what="a rate of requests",
+    )
+    return purchase
+
+
+@pytest.fixture
+def visit(stack: Stack, browser: Browser, bought: Purchase) -> Iterator[Open]:
+    """Opens a view and waits for what is in sight; in the end there must be no console error."""
+    opened: list[Opened] = []
+
+    def go(path: str, *, width: int = 1280, dark: bool = False) -> Opened:
+        context = browser.new_context(
+            viewport={"width": width, "height": 900}, color_scheme="dark" if dark else "light"
+        )
+        page = context.new_page()
+        page.set_default_timeout(PATIENCE_MS)
+        one = Opened(page)
+        page.on(
+            "console",
+            lambda message: one.problems.append(message.text) if message.type == "error" else None,
+        )
+        page.on("pageerror", lambda error: one.problems.append(str(error)))
+        page.goto(stack.url("console") + path)
+        settled(page)
+        opened.append(one)
+        return one
+
+    yield go
+    for one in opened:
+        problems = one.problems
+        one.page.context.close()
+        assert problems == []
+
+
+def test_the_overview_shows_the_live_map_the_stack_and_what_happened(visit: Open) -> None:
+    """A node leads to the dashboard of its service."""
+    page = visit("/").page
+    expect(page.locator(".map .node", has_text="checkout")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.locator(".map .edge[aria-label^='gateway to checkout']")).to_have_count(1)
+    expect(page.locator(".map .edge.messaging").first).to_be_attached()
+    expect(page.locator(".health")).to_contain_text("processes ready")
+    expect(page.locator(".events")).to_contain_text("started")
+    page.locator(".map .node", has_text="checkout").click()
+    expect(page).to_have_url(re.compile("/dashboards/service-detail.*var-service=checkout"))
+
+
+@pytest.mark.parametrize("uid", ["shop-overview", "service-detail", "request-flow", "stack"])
+def test_a_dashboard_is_drawn_with_data(visit: Open, uid: str) -> None:
+    """Every panel has data or says why not; every chart says in words what it shows."""
+    page = visit(f"/dashboards/{uid}?from=now-15m&refresh=").page
+    parts = page.locator("belfry-lazy")
+    assert parts.count() > 5
+    for number in range(parts.count()):
+        parts.nth(number).scroll_into_view_if_needed()
+    expect(page.locator("belfry-lazy[aria-busy=true]")).to_have_count(0, timeout=PATIENCE_MS)
+    assert page.locator(".down").all_inner_texts() == []
+    charts = page.locator(".chart[role=img]")
+    assert charts.count() > 3
+    assert all(charts.nth(n).get_attribute("aria-label") for n in range(charts.count()))
+    expect(page.locator(".chart canvas").first).to_be_visible()
+
+
+def test_the_time_range_and_variables_are_in_the_address(visit: Open) -> None:
+    """A choice changes the address, and the address makes the choice."""
+    page = visit("/dashboards/service-detail?from=now-15m&var-service=cart&refresh=").page
+    expect(page.locator("select[name=var-service]")).to_have_value("cart")
+    page.locator("select[name=from]").select_option("now-1h")
+    expect(page).to_have_url(re.compile("from=now-1h"))
+    expect(page).to_have_url(re.compile("var-service=cart"))
+
+
+def test_a_click_on_an_exemplar_ends_on_its_trace(visit: Open, stack: Stack) -> None:
+    """The dot is a real request: its trace is there, with spans of the service."""
+    page = visit("/dashboards/service-detail?from=now-15m&var-service=checkout&refresh=").page
+    dot = eventually(lambda: _dot(page), within=30, what="an exemplar on a chart")
+    page.mouse.click(dot["x"], dot["y"])
+    page.wait_for_url(re.compile("/traces/[0-9a-f]{32}"))
+    assert page.url.rpartition("/")[2] == dot["trace"]
+    settled(page)
+    expect(page.locator(".waterfall > li").first).to_be_visible(timeout=PATIENCE_MS)
+    assert "checkout" in {span["service"] for span in stack.spans(dot["trace"])}
+
+
+def _dot(page: Page) -> dict[str, object]:
+    """The place on screen of an exemplar, and its trace, once one is drawn within view."""
+    found: dict[str, object] = page.evaluate(
+        """async () => {
+            const { echarts } = await import('nicegui-echart');
+            for (const element of document.querySelectorAll('.chart')) {
+                const chart = echarts.getInstanceByDom(element);
+                const at = chart?.getOption().series.findIndex(one => one.name === 'traces') ?? -1;
+                const dot = at < 0 ? null : chart.getOption().series[at].data.at(-1);
+                if (!dot) continue;
+                element.scrollIntoView({ block: 'center' });
+                const [x, y] = chart.convertToPixel({ seriesIndex: at }, dot.value);
+                const box = element.getBoundingClientRect();
+                return { x: box.left + x, y: box.top + y, trace: dot.trace };
+            }
+            return null;
+        }"""
+    )
+    return found
+
+
+def test_an_order_id_finds_its_trace_with_queue_and_logs(visit: Open, bought: Purchase) -> None:
+    """From the order to the span that waited, and what was logged in it."""
+    page = visit(f"/traces?order={bought.order['id']}").page
+    link = page.locator(f".traces a[href='/traces/{bought.trace_id}']")
+    expect(link).to_be_visible(timeout=PATIENCE_MS)
+    link.click()
+    settled(page)
+    expect(page.locator(".track .wait").first).to_be_attached(timeout=PATIENCE_MS)
+    span = page.locator(".waterfall > li", has=page.locator(".dot")).first
+    span.locator("summary").first.click()
+    expect(span.locator(".lines li").first).to_be_visible()
+    expect(page.get_by_role("link", name="checkout at that time").first).to_be_visible()
+
+
+def test_a_search_by_service_and_duration_can_be_shared(visit: Open) -> None:
+    """Its address has all its fields; nothing found is said."""
+    page = visit("/traces?service=checkout&shortest=1ms").page
+    expect(page.locator(".traces tbody tr").first).to_be_visible(timeout=PATIENCE_MS)
+    page.locator("input[name=shortest]").fill("10m")
+    page.get_by_role("button", name="Search").click()
+    expect(page.locator(".empty")).to_contain_text("No trace matches", timeout=PATIENCE_MS)
+    assert "shortest=10m" in page.url
+
+
+def test_the_trace_id_of_a_log_line_opens_the_trace(visit: Open, bought: Purchase) -> None:
+    """At the span that logged it."""
+    page = visit(f"/logs?text=order_id%3D{bought.order['id']}").page
+    line = page.locator(".lines li", has=page.locator("a.trace")).first
+    expect(line).to_be_visible(timeout=PATIENCE_MS)
+    line.locator("a.trace").click()
+    page.wait_for_url(re.compile("/traces/[0-9a-f]{32}#span-"))
+    expect(page.locator(".waterfall > li").first).to_be_visible(timeout=PATIENCE_MS)
+
+
+def test_a_line_is_shown_among_its_neighbours(visit: Open) -> None:
+    """The line itself is pointed out."""
+    page = visit("/logs?service=checkout").page
+    line = page.locator(".lines li").first
+    line.locator("summary").click()
+    line.get_by_role("link", name="Lines around it").click()
+    settled(page)
+    expect(page.locator(".lines li.here").first).to_be_visible(timeout=PATIENCE_MS)
+    assert page.locator(".lines li").count() > 1
+
+
+def test_a_live_tail_shows_what_is_logged_meanwhile(visit: Open, shopper: Shopper) -> None:
+    """Without a reload."""
+    page = visit("/logs?live=1&service=checkout&text=request_finished").page
+    expect(page.locator(".tail")).to_be_attached(timeout=PATIENCE_MS)
+    trace_id = shopper.buy().trace_id
+    wanted = page.locator(f".tail a.trace[aria-label='trace {trace_id}']").first
+    expect(wanted).to_be_visible(timeout=PATIENCE_MS)
+
+
+def test_controls_work_with_the_token_alone(visit: Open, stack: Stack) -> None:
+    """Refused without; with it a fault is set, seen by all, audited and cleared."""
+    page = visit("/controls").page
+    expect(page.get_by_role("button", name="Sign in")).to_be_visible()
+    assert page.get_by_role("button", name="Set").count() == 0
+    page.get_by_label("Token").fill((stack.state / "secrets" / "console_token").read_text())
+    page.get_by_role("button", name="Sign in").click()
+    page.locator("details", has_text="cart").locator("summary").first.click()
+    form = page.get_by_role("form", name="cart.latency_ms")
+    form.locator("input[name=value]").fill("1")
+    form.get_by_role("button").click()
+    expect(page.get_by_role("status")).to_contain_text("cart.latency_ms is 1")
+    assert '"cart.latency_ms"' in stack.command("fault", "list", "--json")
+    page.get_by_role("button", name="Clear all faults").click()
+    expect(page.get_by_role("status")).to_contain_text("All faults are off")
+    query = '{log_stream="audit"} | audit_actor="console" | audit_action="fault_set"'
+    eventually(lambda: stack.log_lines(query), within=30, what="the act in the audit trail")
+
+
+@pytest.mark.parametrize("path", ["/", "/dashboards/shop-overview", "/traces", "/logs", "/alerts"])
+def test_a_phone_and_the_dark_scroll_in_one_direction(visit: Open, path: str) -> None:
+    """No page is wider than the screen; the ground is dark where dark is asked for."""
+    page = visit(path, width=390, dark=True).page
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert sum(int(part) for part in re.findall(r"\d+", ground)[:3]) < 150
+
+
+def test_the_keyboard_reaches_the_content_first(visit: Open) -> None:
+    """The first stop skips the header."""
+    page = visit("/alerts").page
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to the content"
+    assert page.locator("main").count() >= 1
