@@ -13,7 +13,7 @@ import httpx
 from observability.query import BackendError, Jaeger, Loki, Prometheus
 from observability.settings import Settings
 
-SOURCE_SECONDS = 3.0
+SOURCE_SECONDS = 2.5
 """How long one backend may take for one answer."""
 
 Answer = TypeVar("Answer")

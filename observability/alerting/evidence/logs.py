@@ -16,6 +16,8 @@ _LINE = 400
 _FIELDS = 12
 _VALUE = 200
 _AROUND_SECONDS = 60.0
+# one a request, which the trace tells as well
+_SUMMARY = "request_finished"
 _SEVERE = {"critical": 0, "error": 0, "warning": 1}
 # who, where and when stand elsewhere
 _PLAIN = re.compile(
@@ -43,8 +45,12 @@ async def logs(subject: Subject, found: list[TraceEvidence], asking: Asking) -> 
             "Loki",
             lambda: asking.loki.lines(query, subject.close, subject.end + 1, limit=SHOWN),
         )
-    severest = sorted(lines, key=lambda line: (_SEVERE.get(_level(line), 2), -line.at))[:SHOWN]
-    return [_told(line) for line in severest]
+    return [_told(line) for line in sorted(lines, key=_telling)[:SHOWN]]
+
+
+def _telling(line: LogLine) -> tuple[int, bool, int]:
+    """The severest first; of these, what the service says itself before the library's summary."""
+    return _SEVERE.get(_level(line), 2), line.line == _SUMMARY, -line.at
 
 
 def _level(line: LogLine) -> str:

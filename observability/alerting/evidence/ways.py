@@ -23,7 +23,7 @@ class Places:
 
     def incident(self, notification_id: int) -> str:
         """Where all of an incident is seen."""
-        return f"{self.console}/incidents/{notification_id}"
+        return f"{self.console}/alerts/{notification_id}"
 
     def trace(self, trace_id: str) -> str:
         """Where one trace is seen."""
