@@ -13,17 +13,28 @@ from observability.faults import FlagFile, assignment
 from observability.proof.drill.files import Block, Lock, Write
 from observability.proof.drill.processes import Freeze, Kill, Restart, Scale
 from observability.proof.drill.restoring import FaultWas
-from observability.proof.drill.stage import Deed, Stage
+from observability.proof.drill.stage import Deed, Stage, lasting
 
 
 class SetFault(Deed):
-    """Set a fault flag: `checkout.error_rate=0.5`."""
+    """Set a fault flag: `checkout.error_rate=0.5`.
+
+    Attributes:
+        fault: its name and value.
+        seconds: for how long; as long as the drill lasts if it is not given.
+    """
 
     fault: Annotated[str, Field(pattern=r"^[\w.]+=\S+$")]
+    seconds: Annotated[float, Field(gt=0)] | None = None
 
     @asynccontextmanager
     async def applied(self, stage: Stage) -> AsyncIterator[None]:
         """Set it; then give it the value that it had."""
+        async with lasting(self._set(stage), self.seconds):
+            yield
+
+    @asynccontextmanager
+    async def _set(self, stage: Stage) -> AsyncIterator[None]:
         name, value = assignment(self.fault)
         file = FlagFile(stage.settings.flags_file)
         before = {one.name: one for one in file.faults()}.get(name)

@@ -52,6 +52,15 @@ class Outcome:
         """Whether everything was as it must be."""
         return not self.problems
 
+    @property
+    def pages(self) -> list[float]:
+        """Seconds from the fault to each paging alert that was received."""
+        return [
+            rung.received
+            for rung in self.alerts
+            if rung.severity in PAGING and rung.received is not None
+        ]
+
 
 @dataclass
 class Report:
@@ -75,15 +84,12 @@ class Report:
     @property
     def received_p95(self) -> float | None:
         """Seconds from fault to inbox that 95 of 100 paging alerts did not exceed."""
-        return percentile(
-            0.95,
-            (
-                rung.received
-                for one in self.outcomes
-                for rung in one.alerts
-                if rung.severity in PAGING and rung.received is not None
-            ),
-        )
+        return percentile(0.95, (page for one in self.outcomes for page in one.pages))
+
+    @property
+    def first_received_p95(self) -> float | None:
+        """The same over the first paging alert of each drill: when a person knows."""
+        return percentile(0.95, (min(one.pages) for one in self.outcomes if one.pages))
 
     def as_json(self) -> dict[str, Any]:
         """As `belfry drill --json` prints it."""
@@ -91,6 +97,7 @@ class Report:
             "holds": self.holds,
             "seconds": round(self.seconds, 1),
             "paging_received_p95_seconds": self.received_p95,
+            "first_page_received_p95_seconds": self.first_received_p95,
             "false_alarms": self.false_alarms,
             "drills": [{"ok": one.ok, **asdict(one)} for one in self.outcomes],
         }

@@ -14,7 +14,7 @@ import psutil
 from pydantic import Field
 
 from observability.proof.drill.restoring import Ran, ReplicasWere, VersionWas
-from observability.proof.drill.stage import Deed, Stage
+from observability.proof.drill.stage import Deed, Stage, lasting
 from observability.stack.plan import parse_scale, split_names
 
 _POLL_SECONDS = 1.0
@@ -39,20 +39,8 @@ class Freeze(Deed):
     @asynccontextmanager
     async def applied(self, stage: Stage) -> AsyncIterator[None]:
         """Freeze them; then let them go on."""
-        if self.seconds is None:
-            async with self._frozen(stage):
-                yield
-            return
-        task = asyncio.create_task(self._for_a_while(stage, self.seconds))
-        try:
+        async with lasting(self._frozen(stage), self.seconds):
             yield
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-
-    async def _for_a_while(self, stage: Stage, seconds: float) -> None:
-        async with self._frozen(stage):
-            await asyncio.sleep(seconds)
 
     @asynccontextmanager
     async def _frozen(self, stage: Stage) -> AsyncIterator[None]:

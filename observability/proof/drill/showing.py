@@ -75,8 +75,11 @@ def verdict(report: Report) -> list[str]:
     lines = [f"{one.drill}: {text}" for one in report.outcomes for text in one.evidence]
     lines += [f"{one.drill}: WRONG: {text}" for one in report.outcomes for text in one.problems]
     lines += [f"{good} of {len(report.outcomes)} drills hold, in {report.seconds:.0f} s"]
-    if report.received_p95 is not None:
-        lines.append(f"paging alerts: fault to received, p95 {report.received_p95:.1f} s")
+    if report.received_p95 is not None and report.first_received_p95 is not None:
+        lines.append(
+            f"paging alerts: fault to received, p95 {report.received_p95:.1f} s;"
+            f" first of each drill, p95 {report.first_received_p95:.1f} s"
+        )
     lines += [f"false alarm: {one}" for one in report.false_alarms]
     return lines
 

@@ -2,8 +2,8 @@
 
 import asyncio
 import os
-from collections.abc import Iterable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Iterable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -15,6 +15,28 @@ from observability.settings import Settings
 from observability.stack import control
 
 _CONTROL_SECONDS = 60.0
+
+
+@asynccontextmanager
+async def lasting(
+    applied: AbstractAsyncContextManager[None], seconds: float | None
+) -> AsyncIterator[None]:
+    """What is applied lasts as long as the context, or only so many seconds of it."""
+    if seconds is None:
+        async with applied:
+            yield
+        return
+    task = asyncio.create_task(_hold(applied, seconds))
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def _hold(applied: AbstractAsyncContextManager[None], seconds: float) -> None:
+    async with applied:
+        await asyncio.sleep(seconds)
 
 
 class Sender(Protocol):

@@ -47,7 +47,7 @@ def play(
     try:
         with showing.progress(console) as tell:
             report = asyncio.run(running.run(load_settings(), catalogue, chosen, at_once, tell))
-    except running.NotQuietError as error:
+    except running.NotReadyError as error:
         typer.echo(f"belfry: {error}", err=True)
         return DOES_NOT_HOLD
     except (KeyboardInterrupt, asyncio.CancelledError):
