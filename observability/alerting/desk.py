@@ -29,6 +29,8 @@ from observability.settings import Settings
 FAILING = "ReceiverFailing"
 """Name of the alert by which the other receivers, and the inbox, hear that one fails."""
 
+_LAST_DELIVERY_SECONDS = 5.0
+
 
 class Desk:
     """One for an inbox; nothing is gathered or delivered but while it is `running`."""
@@ -64,12 +66,16 @@ class Desk:
         # Its lines on requests hold whole addresses, in which chat tools put their keys.
         logging.getLogger("httpx").setLevel(logging.WARNING)
         await self._settle()
-        tasks = [asyncio.create_task(courier.run()) for courier in self._couriers]
-        tasks.append(asyncio.create_task(self._gatherer.run(self._wake)))
+        rounds = [asyncio.create_task(courier.run()) for courier in self._couriers]
+        gathering = asyncio.create_task(self._gatherer.run(self._wake))
         try:
             yield
         finally:
-            tasks += self._adding
+            for courier in self._couriers:
+                courier.stop()
+            if rounds:
+                await asyncio.wait(rounds, timeout=_LAST_DELIVERY_SECONDS)
+            tasks = [*rounds, gathering, *self._adding]
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)

@@ -58,18 +58,24 @@ class Courier:
         self._patience = patience
         self._report = report
         self._woken = asyncio.Event()
+        self._stopping = False
 
     def wake(self) -> None:
         """There may be something to deliver."""
         self._woken.set()
 
+    def stop(self) -> None:
+        """End `run` after the delivery under way, so that what is taken is known to be."""
+        self._stopping = True
+        self._woken.set()
+
     async def run(self) -> None:
-        """Deliver until cancelled."""
+        """Deliver until stopped."""
         try:
-            while True:
+            while not self._stopping:
                 self._woken.clear()
                 pause = await self._step()
-                if pause > 0:
+                if pause > 0 and not self._stopping:
                     with suppress(TimeoutError):
                         await asyncio.wait_for(self._woken.wait(), pause)
         finally:

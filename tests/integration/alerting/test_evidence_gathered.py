@@ -144,7 +144,11 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 def test_a_burst_of_errors_comes_with_its_traces_and_their_log_lines(world: World) -> None:
     """Figure and chart, failing traces, their errors first, what changed, where to look."""
     fault: dict[str, Any] = {"audit_action": "fault_set", "audit_target": "orders.error_rate"}
-    who: dict[str, Any] = {"audit_actor": "ann", "audit_detail": '{"value": "0.5"}', "log_stream": "audit"}
+    who: dict[str, Any] = {
+        "audit_actor": "ann",
+        "audit_detail": '{"value": "0.5"}',
+        "log_stream": "audit",
+    }
     world.servers.post("collector", "/v1/logs", records("belfry", record("audit", **fault, **who)))
     stop = threading.Event()
     feeding = threading.Thread(target=_feed, args=(world, stop))

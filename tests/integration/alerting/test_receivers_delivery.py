@@ -73,7 +73,7 @@ class Postbox:
         return "250 taken"
 
 
-async def until(true: Callable[[], object], what: str, within: float = 20) -> None:
+async def until(true: Callable[[], object], what: str, within: float = 60) -> None:
     """Wait for it, or fail."""
     deadline = time.monotonic() + within
     while not true():
