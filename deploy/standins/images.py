@@ -38,14 +38,15 @@ def _say(line: str) -> None:
     sys.stdout.flush()
 
 
-def _run(*command: str | Path) -> subprocess.CompletedProcess[str]:
+def _run(*command: str | Path, stdin: Path | None = None) -> subprocess.CompletedProcess[str]:
     """A command run to its end, whatever its end."""
-    return subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 -- no outside input
+    with (stdin or Path(os.devnull)).open("rb") as file:
+        return subprocess.run(command, stdin=file, capture_output=True, text=True, check=False)  # noqa: S603 -- no outside input
 
 
-def _must(*command: str | Path) -> str:
+def _must(*command: str | Path, stdin: Path | None = None) -> str:
     """Standard output of a command that must succeed."""
-    done = _run(*command)
+    done = _run(*command, stdin=stdin)
     if done.returncode != 0:
         sys.exit(f"{command[0]} failed: {done.stdout[-800:]}{done.stderr[-800:]}")
     return done.stdout
@@ -93,8 +94,9 @@ def _debian(suffix: str, packages: tuple[str, ...]) -> Path:
     with tempfile.TemporaryDirectory() as temporary:
         root = Path(temporary) / "root"
         _must("debootstrap", "--variant=minbase", f"--include={','.join(packages)}", SUITE, root)
-        for leftovers in ("var/cache/apt/archives", "var/lib/apt/lists"):
-            shutil.rmtree(root / leftovers)
+        # What packages made for users of Debian's numbers would be no image's.
+        for leftovers in ("var/cache/apt/archives", "var/lib/apt/lists", "var/lib/rabbitmq"):
+            shutil.rmtree(root / leftovers, ignore_errors=True)
         unfinished = base.with_suffix(".new")
         _must("tar", "-C", root, "--numeric-owner", "-cf", unfinished, ".")
         unfinished.rename(base)
@@ -184,19 +186,25 @@ def _parts_base() -> str:
     reference = f"belfry-standin-parts:{SUITE}"
     if _present(reference):
         return reference
-    with _tar(_debian("-parts", parts.PACKAGES)) as path:
-        with tarfile.open(path, "a") as tar:
-            image = ImageTar(tar)
-            for directory in parts.OWNED:
-                image.directory(f".{directory}", 0o750, parts.USER)
-            for link, target in parts.LINKS.items():
-                image.link(f"./{link.lstrip('/')}", target)
-            for name, text in parts.FILES.items():
-                image.file(f".{name}", text.encode())
-            for script in (HERE / "entrypoints").iterdir():
-                image.file(f"./entrypoints/{script.name}", script.read_bytes(), 0o755)
-        _import(path, reference)
+    _import(_debian("-parts", parts.PACKAGES), reference)
+    container = _must("docker", "create", reference, "true").strip()
+    with _tar() as path:
+        with tarfile.open(path, "w") as tar:
+            _write_parts(ImageTar(tar))
+        _must("docker", "cp", "--archive", "-", f"{container}:/", stdin=path)
+    _must("docker", "commit", container, reference)
+    _must("docker", "rm", container)
     return reference
+
+
+def _write_parts(image: ImageTar) -> None:
+    """What Debian's packages do otherwise than the official images."""
+    for directory in parts.OWNED:
+        image.directory(directory, 0o750, parts.USER)
+    for name, text in parts.FILES.items():
+        image.file(name, text.encode())
+    for script in (HERE / "entrypoints").iterdir():
+        image.file(f"/entrypoints/{script.name}", script.read_bytes(), 0o755)
 
 
 def _make_part(reference: str, part: Part) -> None:
@@ -236,9 +244,13 @@ def make(references: list[str]) -> None:
 
 def remove() -> None:
     """Remove every stand-in, and what was built on one: it inherits the label."""
-    listed = _must("docker", "images", "--quiet", f"--filter=label={LABEL}").split()
-    if listed:
-        _must("docker", "rmi", "--force", *sorted(set(listed)))
+    ours = f"--filter=label={LABEL}"
+    named = _must("docker", "images", ours, "--format={{.Repository}}:{{.Tag}}").split()
+    if known := sorted(one for one in named if "<none>" not in one):
+        # By name: an image that others are made of goes with the last of them.
+        _must("docker", "rmi", "--force", *known)
+    if nameless := sorted(set(_must("docker", "images", "--quiet", ours).split())):
+        _must("docker", "rmi", "--force", *nameless)
 
 
 def main(arguments: list[str]) -> None:

@@ -9,13 +9,6 @@ PACKAGES = ("postgresql", "rabbitmq-server", "redis-server")
 USER = "999:999"
 """All three official images have this user for their server, each by another name."""
 OWNED = ("/var/lib/postgresql/data", "/var/lib/rabbitmq", "/data")
-LINKS = {
-    # Debian's commands insist on the user rabbitmq; these behind them run as anyone.
-    "/usr/local/bin/rabbitmq-server": "/usr/lib/rabbitmq/bin/rabbitmq-server",
-    "/usr/local/bin/rabbitmq-diagnostics": "/usr/lib/rabbitmq/bin/rabbitmq-diagnostics",
-    # of whichever version Debian has
-    "/usr/local/postgresql": "/usr/lib/postgresql/15",
-}
 FILES = {
     "/etc/passwd": "root:x:0:0::/root:/bin/sh\nserver:x:999:999::/var/lib/rabbitmq:/bin/sh\n",
     "/etc/rabbitmq/enabled_plugins": "[rabbitmq_prometheus].\n",
@@ -39,7 +32,8 @@ PARTS = {
         "postgres",
         "/var/lib/postgresql/data",
         {
-            "PATH": "/usr/local/postgresql/bin:/usr/local/bin:/usr/bin:/bin",
+            # of the version that Debian has
+            "PATH": "/usr/lib/postgresql/15/bin:/usr/bin:/bin",
             "PGDATA": "/var/lib/postgresql/data",
             "LANG": "C.UTF-8",
         },
@@ -48,7 +42,12 @@ PARTS = {
         "plain",
         "rabbitmq-server",
         "/var/lib/rabbitmq",
-        {"HOME": "/var/lib/rabbitmq", "LANG": "C.UTF-8"},
+        {
+            # Debian's commands insist on the user rabbitmq; these behind them run as anyone.
+            "PATH": "/usr/lib/rabbitmq/bin:/usr/bin:/bin",
+            "HOME": "/var/lib/rabbitmq",
+            "LANG": "C.UTF-8",
+        },
     ),
     "redis": Part("plain", "redis-server", "/data"),
 }
