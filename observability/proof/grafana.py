@@ -35,7 +35,7 @@ class Grafana:
 
     def health(self) -> Json:
         """Version, and whether its database is well."""
-        return cast("Json", self._ask(self._api.health.check))
+        return cast("Json", self._ask(lambda: self._api.client.GET("/health")))
 
     def data_source(self, uid: str) -> Json:
         """One data source as it is configured."""

@@ -17,6 +17,7 @@ import pytest
 from observability.backends import grafana
 from tests.support import grafana as stand_in
 from tests.support.http import free_port
+from tests.support.shopper import Shopper
 from tests.support.stack import Stack, eventually
 
 ROOT = Path(__file__).parents[2]
@@ -132,13 +133,16 @@ def test_log_lines_without_trace_id_are_noticed(stack: Stack, tmp_path: Path) ->
     }
 
 
-def test_a_queue_that_loses_the_trace_is_named(stack: Stack) -> None:
+def test_a_queue_that_loses_the_trace_is_named(stack: Stack, shopper: Shopper) -> None:
     """A second worker that does not take up the context: its spans have no producer."""
     worker = next(one for one in stack.status() if one["name"] == "worker")
     env = psutil.Process(worker["pid"]).environ() | {"OTEL_PROPAGATORS": "none"}
-    command = ("-m", "uvicorn", "services.worker.app:app", f"--port={free_port()}")
+    port = free_port()
+    command = ("-m", "uvicorn", "services.worker.app:app", f"--port={port}")
     with process(*command, cwd=ROOT, env=env):
-        stack.command("load", "--users=4", "--duration=20")
+        eventually(lambda: _answers(port), within=40, what="the second worker answers")
+        for _ in range(5):
+            shopper.wait_until(shopper.buy().order["id"], "shipped", within=60)
         code, missed = verify(stack, "--no-traffic")
 
     assert code == 1
@@ -163,7 +167,7 @@ def grafana_url(stack: Stack) -> Iterator[str]:
 def test_grafana_is_looked_at_where_there_is_one(stack: Stack, grafana_url: str) -> None:
     """Health, data sources, dashboards as in their files, each panel by Grafana's own API."""
     environment = stack.environment | {"GRAFANA_URL": grafana_url}
-    stack.command("load", "--users=4", "--duration=20")
+    stack.belfry("load", "--users=4", "--duration=20")
     done = subprocess.run(
         [sys.executable, "-m", "observability.cli", "verify", "--json", "--no-traffic"],
         env=environment,
