@@ -111,12 +111,11 @@ class Player:
             outcome.problems.append(f"{selector} has not ended")
 
     def _look_for_forbidden(self, scenario: Scenario, outcome: Outcome) -> None:
-        for one in self.watch.received:
-            since = one.received_at.timestamp() >= outcome.began
-            told = since and _fires(one) and scenario.covers(one.labels)
-            broken = [rule for rule in scenario.never if told and rule.matches(one.labels)]
-            if broken:
-                outcome.problems.append(f"{broken[0]} must not ring and did: {one.summary}")
+        since = [one for one in self.watch.received if one.received_at.timestamp() >= outcome.began]
+        for rule in scenario.never:
+            rang = [one for one in since if _fires(one) and rule.matches(one.labels)]
+            if broken := next((one for one in rang if scenario.covers(one.labels)), None):
+                outcome.problems.append(f"{rule} must not ring and did: {broken.summary}")
 
 
 @dataclass(frozen=True)

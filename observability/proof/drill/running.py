@@ -39,7 +39,7 @@ class NotReadyError(Exception):
 
 
 @dataclass
-class _Span:
+class Played:
     """When a scenario was played; what came of it may ring for a while after."""
 
     scenario: Scenario
@@ -47,6 +47,7 @@ class _Span:
     ended: float = float("inf")
 
     def explains(self, one: Notification) -> bool:
+        """Whether a notification may come of it."""
         at = one.received_at.timestamp()
         glow = LONG_AFTERGLOW_SECONDS.get(one.name, AFTERGLOW_SECONDS)
         during = self.began <= at <= self.ended + glow
@@ -67,7 +68,7 @@ class Run:
     scenarios: Sequence[Scenario]
     at_once: int
     report: Report = field(default_factory=Report)
-    _spans: list[_Span] = field(default_factory=list)
+    _spans: list[Played] = field(default_factory=list)
 
     async def play(self) -> Report:
         """Play them all."""
@@ -76,7 +77,7 @@ class Run:
         running: dict[asyncio.Task[Outcome], Scenario] = {}
         try:
             while waiting or running:
-                for scenario in _startable(waiting, list(running.values()), self.at_once):
+                for scenario in startable(waiting, list(running.values()), self.at_once):
                     waiting.remove(scenario)
                     running[asyncio.create_task(self._one(scenario))] = scenario
                 done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
@@ -92,7 +93,7 @@ class Run:
         return self.report
 
     async def _one(self, scenario: Scenario) -> Outcome:
-        span = _Span(scenario, time.time())
+        span = Played(scenario, time.time())
         self._spans.append(span)
         try:
             outcome = await self.player.play(scenario)
@@ -110,7 +111,7 @@ class Run:
         ]
 
 
-def _startable(
+def startable(
     waiting: Sequence[Scenario], running: Sequence[Scenario], at_once: int
 ) -> list[Scenario]:
     """Which of those that wait may begin now, in order."""

@@ -28,7 +28,9 @@ def progress(console: Console) -> Iterator[Told]:
 
         def tell(name: str, what: str) -> None:
             seconds = time.monotonic() - began
-            console.print(f"[dim]{seconds:7.1f} s[/]  [bold]{name}[/]  {escape(what)}")
+            console.print(
+                f"[dim]{seconds:7.1f} s[/]  [bold]{name}[/]  {escape(what)}", soft_wrap=True
+            )
             now[name] = what
             if what.endswith(" s)"):  # it has come to its end
                 del now[name]

@@ -21,6 +21,7 @@ from observability.proof.drill.restoring import FileWas, Journal, Ran
 from observability.proof.drill.stage import Stage
 from observability.settings import Settings
 from observability.stack.state import StateLock
+from tests.support.stack import eventually
 
 Seen = TypeVar("Seen")
 FLAGS = Path(__file__).parents[3] / "services/kit/flags.json"
@@ -145,10 +146,11 @@ def test_what_belongs_to_an_earlier_stack_is_forgotten(settings: Settings) -> No
 def test_a_frozen_process_goes_on(settings: Settings, sleeper: psutil.Process) -> None:
     """Unless another one has its number by now, which nobody has frozen."""
     sleeper.suspend()
+    eventually(lambda: sleeper.status() == psutil.STATUS_STOPPED, within=5, what="it is frozen")
     Ran(pid=sleeper.pid, created=sleeper.create_time() - 5).restore(settings)
     assert sleeper.status() == psutil.STATUS_STOPPED
     Ran(pid=sleeper.pid, created=sleeper.create_time()).restore(settings)
-    assert sleeper.status() != psutil.STATUS_STOPPED
+    eventually(lambda: sleeper.status() != psutil.STATUS_STOPPED, within=5, what="it goes on")
 
 
 def test_a_journal_that_cannot_be_read_is_named(settings: Settings) -> None:
