@@ -11,6 +11,7 @@ from services.checkout.orders import Orders, Request
 from services.checkout.progress import Progress
 from services.checkout.saga import Saga, entered, new_driver, reason_of
 from services.kit.auth import User
+from services.kit.database import utc_now
 from services.kit.problems import Problem
 
 POLL_SECONDS = 0.05
@@ -113,7 +114,7 @@ class Checkout:
                 return
             if order.next_step is None:
                 raise _shipped(order_id)
-            await self._saga.resume(order_id)
+            await self._go_on_with(order)
             _still_waiting(order_id, deadline)
             await asyncio.sleep(POLL_SECONDS)
 
@@ -129,9 +130,15 @@ class Checkout:
             cleared = order is not None and order.next_step != Step.CLEAR_CART
             if order is not None and cleared and order.answer is not None:
                 return _body_of(order.answer, order_id)
-            await self._saga.resume(order_id)
+            if order is not None:
+                await self._go_on_with(order)
             _still_waiting(order_id, deadline)
             await asyncio.sleep(POLL_SECONDS)
+
+    async def _go_on_with(self, order: Order) -> None:
+        """Take it over if it was left; asking the database each time whether would be a write."""
+        if order.driven_until is None or order.driven_until < utc_now():
+            await self._saga.resume(order.id)
 
 
 def fingerprint(body: dict[str, Any]) -> str:

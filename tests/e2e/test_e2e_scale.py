@@ -35,7 +35,7 @@ def configuration(stack: Stack) -> tuple[str, Any]:
 
 def logging(stack: Stack) -> set[str]:
     """Replicas that have told a customer of something, by the log."""
-    query = '{service_name="worker"} | event="customer_notified"'
+    query = '{service_name="worker"} |= `customer_notified`'
     return {line["service_instance_id"] for line in stack.log_lines(query)}
 
 

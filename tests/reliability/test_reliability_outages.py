@@ -41,7 +41,7 @@ class Site:
 
     def consistent(self) -> None:
         """Wait for what is still to be done; then the books of all services must agree."""
-        await_nothing_left(self.ground.parts, within=60)
+        await_nothing_left(self.ground.parts, within=120)
         sold = all_squares(self.ground.parts)
         left = {product: stock(self.shop, product) for product in self.goods}
         assert left == {product: IN_STOCK - sold[product] for product in self.goods}

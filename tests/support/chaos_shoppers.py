@@ -16,7 +16,7 @@ import httpx
 from tests.support.customer import DECLINED_CARD, GOOD_CARD
 from tests.support.shopper import ADDRESS, Shopper
 
-PATIENCE_SECONDS = 90.0
+PATIENCE_SECONDS = 240.0
 PAUSE_SECONDS = 0.2
 HOME, ON_PAPER_ONLY, NOWHERE = "NL", "AQ", "XA"
 """Served; quoted but refused by the carrier after payment; not even quoted."""

@@ -15,7 +15,7 @@ from tests.support.required import required
 
 # Debian's command on PATH insists on the user rabbitmq; the one behind it runs as anyone.
 UNWRAPPED = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
-READY_SECONDS = 60.0
+READY_SECONDS = 120.0
 
 
 class Broker:
@@ -115,8 +115,8 @@ class Broker:
 def running(folder: Path) -> Iterator[Broker]:
     """A broker for the length of the block."""
     broker = Broker(folder)
-    broker.start()
     try:
+        broker.start()
         yield broker
     finally:
         broker.close()

@@ -14,7 +14,7 @@ import httpx
 
 ROOT = Path(__file__).parents[2]
 SERVICES = ("account", "catalog", "cart", "checkout", "shipping", "worker", "gateway")
-READY_WITHIN_SECONDS = 90.0
+READY_WITHIN_SECONDS = 180.0
 
 
 class RunningShop:
