@@ -38,6 +38,8 @@ from observability.console.views import (
 )
 from observability.settings import Settings, load_settings
 
+# A busy machine may take a while to connect; a page that is given up before reloads itself.
+_RECONNECT_SECONDS = 20.0
 _STATIC = Path(__file__).parent / "static"
 
 
@@ -67,7 +69,14 @@ def create_app(settings: Settings) -> FastAPI:
         view.register(context)
     controls.register(context, access, load)
     # NiceGUI's own pages come last: it is mounted where nothing else answers.
-    ui.run_with(console, title="Belfry", tailwind=False, language="en-US", dark=False)
+    ui.run_with(
+        console,
+        title="Belfry",
+        tailwind=False,
+        language="en-US",
+        dark=False,
+        reconnect_timeout=_RECONNECT_SECONDS,
+    )
     return console
 
 

@@ -1,6 +1,7 @@
 """What happened in the time shown: alerts that began, processes that started, faults, deploys."""
 
 import json
+import math
 
 from observability.boards import Span
 from observability.console.charts.view import Mark
@@ -9,6 +10,7 @@ from observability.query import Series
 
 _FAULTS = '{log_stream="audit"} | audit_action=~"fault_set|fault_cleared|scale|restart|load_.*"'
 _MOST = 40
+_STEP = 15.0
 _STARTED = 'process_start_time_seconds{job="services"}'
 _VERSIONS = 'group by (service_name, service_version) (target_info{job="services"})'
 _ALERTS = 'group by (alertname, service_name) (ALERTS{alertstate="firing",severity!="none"})'
@@ -41,14 +43,15 @@ async def _starts(context: Context, span: Span) -> list[Mark]:
 
 async def _began(context: Context, span: Span, query: str, kind: str) -> list[Mark]:
     """Where a series appears that was not there before."""
-    found = await or_none(
-        context.prometheus.range(query, span.start, span.end, max(15.0, span.step))
-    )
+    step = max(_STEP, span.step)
+    # On the same grid at every look, or the marks would wander.
+    start, end = (math.floor(at / step) * step for at in (span.start, span.end))
+    found = await or_none(context.prometheus.range(query, start, end, step))
     return [
         Mark(began, _title(series, kind), kind)
         for series in found or []
-        for began in beginnings(series, max(15.0, span.step))
-        if began > span.start + 2 * max(15.0, span.step)
+        for began in beginnings(series, step)
+        if began > start + 2 * step
     ]
 
 

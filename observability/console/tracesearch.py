@@ -87,9 +87,12 @@ async def _of_order(context: Context, order: str, shown: TimeRange) -> Found:
     if not lines:
         audited = f'{{log_stream="audit"}} | audit_target=~{json.dumps(f".*{re.escape(order)}.*")}'
         lines = await context.loki.lines(audited, span.start, span.end, limit=100)
-    ids = list(dict.fromkeys(line.trace_id for line in lines if line.trace_id))[:LIMIT]
+    named = [line.trace_id for line in lines if line.trace_id]
+    # An order's id may look as a trace's does: what was typed is tried as both.
+    typed = trace_id(order)
+    ids = list(dict.fromkeys([*([typed] if typed else []), *named]))[:LIMIT]
     traces = await asyncio.gather(*(context.jaeger.trace(one) for one in ids))
-    how = f"{len(lines)} log lines name this order."
+    how = f"{len(lines)} log lines name this order." if lines else ""
     return Found(_newest([one for one in traces if one]), how)
 
 

@@ -128,17 +128,26 @@ def test_a_click_on_an_exemplar_ends_on_its_trace(visit: Open, stack: Stack) -> 
     """The dot is a real request: its trace is there, with spans of the service."""
     page = visit("/dashboards/service-detail?from=now-15m&var-service=checkout&refresh=").page
     dot = eventually(lambda: _dot(page), within=30, what="an exemplar on a chart")
-    page.mouse.click(dot["x"], dot["y"])
+    page.mouse.click(dot.x, dot.y)
     page.wait_for_url(re.compile("/traces/[0-9a-f]{32}"))
-    assert page.url.rpartition("/")[2] == dot["trace"]
+    assert page.url.rpartition("/")[2] == dot.trace
     settled(page)
     expect(page.locator(".waterfall > li").first).to_be_visible(timeout=PATIENCE_MS)
-    assert "checkout" in {span["service"] for span in stack.spans(dot["trace"])}
+    assert "checkout" in {span["service"] for span in stack.spans(dot.trace)}
 
 
-def _dot(page: Page) -> dict[str, object]:
+@dataclass(frozen=True)
+class Dot:
+    """An exemplar's place on screen, and its trace."""
+
+    x: float
+    y: float
+    trace: str
+
+
+def _dot(page: Page) -> Dot | None:
     """The place on screen of an exemplar, and its trace, once one is drawn within view."""
-    found: dict[str, object] = page.evaluate(
+    found = page.evaluate(
         """async () => {
             const { echarts } = await import('nicegui-echart');
             for (const element of document.querySelectorAll('.chart')) {
@@ -154,7 +163,7 @@ def _dot(page: Page) -> dict[str, object]:
             return null;
         }"""
     )
-    return found
+    return Dot(**found) if found else None
 
 
 def test_an_order_id_finds_its_trace_with_queue_and_logs(visit: Open, bought: Purchase) -> None:

@@ -38,7 +38,7 @@ class Figures:
     def words(self) -> str:
         """All three for people."""
         if self.rate is None:
-            return "nobody calls it"
+            return "no calls"
         parts = [f"{units.text(self.rate or 0.0, 'reqps')}"]
         if self.failing:
             parts.append(f"{units.text(self.failing, 'percentunit')} fail")

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 Pair = tuple[str, str]
 Point = tuple[float, float]
+#: Columns of a graph without edges.
+_ABREAST = 3
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,8 @@ class Box:
 def place(nodes: Sequence[str], edges: Sequence[Pair]) -> dict[str, Place]:
     """A place for each node: as many columns from the left as calls from an outermost caller."""
     steps = _steps(nodes, [(a, b) for a, b in edges if a != b])
+    if not edges:
+        steps = {name: number % _ABREAST for number, name in enumerate(nodes)}
     columns: dict[int, list[str]] = {}
     for name in nodes:
         columns.setdefault(steps[name], []).append(name)

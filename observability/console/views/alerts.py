@@ -22,7 +22,7 @@ _SHOWN = 100
 _REFRESH = "5"
 _SILENT_AFTER_SECONDS = 300
 _BEFORE, _AFTER = timedelta(minutes=15), timedelta(minutes=5)
-_MOST_IDS = 2**62
+_MOST_IDS = 2**63
 Section = Callable[[Context, Notification], Markup]
 
 
@@ -39,7 +39,8 @@ def register(context: Context) -> None:
 
     @ui.page("/alerts/{number}")
     async def incident(number: int) -> None:
-        one = await asyncio.to_thread(_one, context.store, number)
+        known = 0 < number < _MOST_IDS
+        one = await asyncio.to_thread(context.store.one, number) if known else None
         if one is None:
             raise HTTPException(404, f"no alert {number}")
         above = link("← Alerts", "/alerts", class_="back")
@@ -144,13 +145,6 @@ def _go(one: Notification) -> Markup:
 
 def _when(moment: datetime) -> Markup:
     return time_at(moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S"), moment.isoformat())
-
-
-def _one(store: Store, number: int) -> Notification | None:
-    if not 0 < number < _MOST_IDS:
-        return None
-    found = store.find(after=number - 1, limit=10_000)
-    return next((one for one in found if one.id == number), None)
 
 
 def _ways(context: Context, one: Notification) -> Markup:

@@ -89,7 +89,7 @@ async def _events(context: Context, shown: TimeRange) -> Drawing:
     if not found:
         return Drawing(html=element("p", f"Nothing in the {shown.words}."))
     items = [
-        element("li", _when(mark.at), " ", mark.title, class_=f"mark {mark.kind}")
+        element("li", _when(mark.at), " ", mark.title, class_=f"mark was-{mark.kind}")
         for mark in reversed(found[-_MOST_EVENTS:])
     ]
     return Drawing(html=element("ol", *items, class_="happened"))

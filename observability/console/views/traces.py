@@ -1,10 +1,9 @@
 """Search for traces; every search has an address."""
 
 from fastapi import Request
-from fastapi.responses import RedirectResponse, Response
 from nicegui import ui
 
-from observability.console import addresses, timerange
+from observability.console import timerange
 from observability.console.charts import Drawing
 from observability.console.charts.tables import traces_table
 from observability.console.context import Context, or_none
@@ -12,24 +11,20 @@ from observability.console.frame import field, form, frame, select, span_fields
 from observability.console.lazy import Lazy
 from observability.console.markup import Markup, element
 from observability.console.timerange import TimeRange
-from observability.console.tracesearch import Wanted, find, trace_id, wanted
+from observability.console.tracesearch import Wanted, find, wanted
 
 
 def register(context: Context) -> None:
     """Add the page."""
 
     @ui.page("/traces")
-    async def traces(request: Request) -> Response | None:
+    async def traces(request: Request) -> None:
         query = request.query_params
-        typed = trace_id(query.get("order", ""))
-        if typed:
-            return RedirectResponse(addresses.trace(typed))
         shown = timerange.parse(query.get("from"), query.get("to"), "now-1h")
         asked = wanted(query)
         toolbar = await _form(context, asked, shown)
         with frame("Traces", "/traces", toolbar=toolbar):
             Lazy(lambda: _found(context, asked, shown), waiting="Searching …")
-        return None
 
 
 async def _form(context: Context, asked: Wanted, shown: TimeRange) -> Markup:
