@@ -31,6 +31,7 @@ AFTERGLOW_SECONDS = 120.0
 LONG_AFTERGLOW_SECONDS = {"ErrorBudgetBurn": 1200.0}
 #: Seconds of traffic before the first drill, so that rates have something to be taken of.
 WARM_UP_SECONDS = 10.0
+TERMINATED = "asked to end"
 _SETTLING_SECONDS = 60.0
 
 
@@ -180,8 +181,12 @@ def _only_run(settings: Settings) -> Iterator[None]:
 def _end_on_termination() -> None:
     """A request to end is as good as Ctrl-C: everything is put back first."""
     task = asyncio.current_task()
-    if task is not None:
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+
+    def end() -> None:
+        if task is not None:
+            task.cancel(TERMINATED)
+
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, end)
 
 
 @asynccontextmanager

@@ -50,8 +50,9 @@ def play(
     except running.NotReadyError as error:
         typer.echo(f"belfry: {error}", err=True)
         return DOES_NOT_HOLD
-    except (KeyboardInterrupt, asyncio.CancelledError):
-        typer.echo("belfry: interrupted; everything is as before", err=True)
+    except (KeyboardInterrupt, asyncio.CancelledError) as error:
+        why = str(error) or "interrupted"
+        typer.echo(f"belfry: {why}; everything is as before", err=True)
         return DOES_NOT_HOLD
     if junit is not None:
         showing.write_junit(report, junit)
