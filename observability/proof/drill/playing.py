@@ -14,6 +14,7 @@ from observability.proof.drill.selector import Selector
 from observability.proof.drill.stage import Stage
 from observability.proof.drill.traffic import Traffic
 from observability.proof.drill.watch import Alarms, Watch
+from observability.stack.control import NotRunningError
 
 #: How long an earlier drill's alerts may take to end before they count as a problem.
 QUIET_SECONDS = 90.0
@@ -57,7 +58,7 @@ class Player:
         try:
             async with self.traffic.going(scenario.traffic):
                 await self._play(scenario, outcome)
-        except UsageError as error:
+        except (UsageError, NotRunningError) as error:
             outcome.problems.append(str(error))
         outcome.seconds = time.time() - outcome.began
         self._look_for_forbidden(scenario, outcome)

@@ -148,6 +148,11 @@ class Journal:
         self._path = settings.state_dir / "drill.json"
         self._entries: list[Entry] = []
 
+    @property
+    def left(self) -> bool:
+        """Whether something is still to be put back."""
+        return self._path.exists()
+
     def replay(self) -> int:
         """Put back what an earlier run that was killed has left; how many things that were.
 
@@ -161,7 +166,8 @@ class Journal:
             return 0
         except (ValueError, KeyError, ValidationError) as error:
             raise UsageError(f"{self._path} cannot be read ({error}): delete it") from None
-        same = found.get("supervisor") == self._supervisor()
+        now = self._supervisor()
+        same = now is not None and found.get("supervisor") == now
         left = [one for one in entries if same or isinstance(one, _LASTING)]
         for entry in reversed(left):
             entry.restore(self._settings)

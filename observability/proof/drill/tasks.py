@@ -11,6 +11,7 @@ from rich.console import Console
 from observability.exits import DOES_NOT_HOLD, HOLDS
 from observability.proof.drill import running, showing
 from observability.proof.drill.model import load
+from observability.proof.drill.restoring import Journal
 from observability.settings import load_settings
 
 #: Of a table that is written to a file.
@@ -39,20 +40,21 @@ def play(
     Raises:
         UsageError: no such scenario, or another run is under way.
     """
-    catalogue = load()
+    settings, catalogue = load_settings(), load()
     chosen = catalogue.chosen(names, third)
     console = Console(stderr=as_json, highlight=False)
     if not console.is_terminal:
         console.width = _WIDTH
     try:
         with showing.progress(console) as tell:
-            report = asyncio.run(running.run(load_settings(), catalogue, chosen, at_once, tell))
+            report = asyncio.run(running.run(settings, catalogue, chosen, at_once, tell))
     except running.NotReadyError as error:
         typer.echo(f"belfry: {error}", err=True)
         return DOES_NOT_HOLD
     except (KeyboardInterrupt, asyncio.CancelledError) as error:
-        why = str(error) or "interrupted"
-        typer.echo(f"belfry: {why}; everything is as before", err=True)
+        left = "not all could be put back: run `belfry drill --restore`"
+        state = left if Journal(settings).left else "everything is as before"
+        typer.echo(f"belfry: {error or 'interrupted'}; {state}", err=True)
         return DOES_NOT_HOLD
     if junit is not None:
         showing.write_junit(report, junit)

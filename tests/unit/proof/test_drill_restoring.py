@@ -143,6 +143,15 @@ def test_what_belongs_to_an_earlier_stack_is_forgotten(settings: Settings) -> No
     assert path.read_text() == "before"
 
 
+def test_nothing_is_asked_of_a_stack_that_is_gone(settings: Settings) -> None:
+    """A drill during which the stack was stopped leaves nothing that could be put back."""
+    entries = [{"kind": "replicas", "service": "worker", "replicas": 1}]
+    _journal(settings).write_text(json.dumps({"supervisor": None, "entries": entries}))
+    assert Journal(settings).left
+    assert Journal(settings).replay() == 0
+    assert not Journal(settings).left
+
+
 def test_a_frozen_process_goes_on(settings: Settings, sleeper: psutil.Process) -> None:
     """Unless another one has its number by now, which nobody has frozen."""
     sleeper.suspend()
