@@ -9,11 +9,13 @@ from dashboards import (
     runtime,
     service_detail,
     shop_overview,
+    slo,
     stack,
 )
 
 DASHBOARDS = (
     shop_overview.DASHBOARD,
+    slo.DASHBOARD,
     service_detail.DASHBOARD,
     request_flow.DASHBOARD,
     queues_workers.DASHBOARD,

@@ -1,4 +1,4 @@
-"""Write the catalogue as Prometheus rule files, or check that the files are up to date."""
+"""Write the catalogue as rule files of Prometheus and Loki, or check that they are up to date."""
 
 from __future__ import annotations
 
@@ -8,9 +8,13 @@ from typing import Any
 import yaml
 
 from observability.alerting.catalogue import GROUPS
-from observability.alerting.spec import DEMO, PROFILES, Alert, Group, Profile
+from observability.alerting.profiles import DEMO, PROFILES, Profile
+from observability.alerting.spec import Alert, Group, Record, Rule
 
 RULES = Path(__file__).parent / "rules"
+"""Prometheus' rules."""
+LOG_RULES = Path(__file__).parent / "log_rules"
+"""Loki's rules."""
 
 _HEADER = """\
 # Generated from observability/alerting/catalogue by `python -m observability.alerting`.
@@ -33,11 +37,11 @@ _Dumper.add_representer(str, _text)
 def rendered() -> dict[Path, str]:
     """Every rule file that should exist, with its whole text.
 
-    The demo profile lies in `rules/` itself, any other in a folder of its own name, so a
-    Prometheus loads one profile by one pattern: `rules/*.yml` or `rules/production/*.yml`.
+    The demo profile lies in `rules/` and `log_rules/` themselves, any other in a folder of its own
+    name, so a server loads one profile by one pattern: `rules/*.yml` or `rules/production/*.yml`.
     """
     return {
-        _folder(profile) / f"{group.name}.yml": _file(group, profile)
+        _folder(group, profile) / f"{group.name}.yml": _file(group, profile)
         for profile in PROFILES
         for group in GROUPS
     }
@@ -47,18 +51,17 @@ def outdated() -> list[str]:
     """What differs between the files and the catalogue, one line each; empty when nothing."""
     expected = rendered()
     lines = [
-        f"{path.relative_to(RULES)}: {'differs' if path.exists() else 'missing'}"
+        f"{_shown(path)}: {'differs' if path.exists() else 'missing'}"
         for path, text in expected.items()
         if not path.exists() or path.read_text(encoding="utf-8") != text
     ]
-    stale = set(RULES.rglob("*.yml")) - set(expected)
-    return lines + [f"{path.relative_to(RULES)}: no longer in the catalogue" for path in stale]
+    return lines + [f"{_shown(path)}: no longer in the catalogue" for path in _left_over(expected)]
 
 
 def write() -> list[Path]:
     """Write every rule file and remove those no longer in the catalogue."""
     expected = rendered()
-    for path in set(RULES.rglob("*.yml")) - set(expected):
+    for path in _left_over(expected):
         path.unlink()
     for path, text in expected.items():
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -66,24 +69,52 @@ def write() -> list[Path]:
     return sorted(expected)
 
 
-def _folder(profile: Profile) -> Path:
-    return RULES if profile is DEMO else RULES / profile.name
+def _left_over(expected: dict[Path, str]) -> list[Path]:
+    written = [*RULES.rglob("*.yml"), *LOG_RULES.rglob("*.yml")]
+    return sorted(set(written) - set(expected))
+
+
+def _shown(path: Path) -> str:
+    return str(path.relative_to(RULES.parent))
+
+
+def _folder(group: Group, profile: Profile) -> Path:
+    base = RULES if group.source == "metrics" else LOG_RULES
+    return base if profile is DEMO else base / profile.name
 
 
 def _file(group: Group, profile: Profile) -> str:
-    rules = [_rule(alert) for alert in group.build(profile)]
-    document = {
-        "groups": [{"name": group.name, "interval": profile.evaluate_every, "rules": rules}]
+    every = {
+        "page": profile.page_every,
+        "ticket": profile.ticket_every,
+        "budget": profile.budget_every,
     }
+    rules = [_rule(rule) for rule in group.build(profile)]
+    document = {"groups": [{"name": group.name, "interval": every[group.pace], "rules": rules}]}
     body = yaml.dump(document, Dumper=_Dumper, sort_keys=False, width=10_000, allow_unicode=True)
     return _HEADER.format(profile=profile.name) + body
 
 
-def _rule(alert: Alert) -> dict[str, Any]:
+def _rule(rule: Rule) -> dict[str, Any]:
+    return _record(rule) if isinstance(rule, Record) else _alert(rule)
+
+
+def _record(record: Record) -> dict[str, Any]:
+    labels = {"labels": dict(record.labels)} if record.labels else {}
+    return {"record": record.name, "expr": record.expr} | labels
+
+
+def _alert(alert: Alert) -> dict[str, Any]:
     rule: dict[str, Any] = {"alert": alert.name, "expr": alert.expr}
     if alert.hold is not None:
         rule["for"] = alert.hold
-    rule["labels"] = {"severity": str(alert.severity), "team": str(alert.team)}
+    if alert.keep is not None:
+        rule["keep_firing_for"] = alert.keep
+    rule["labels"] = {
+        "severity": str(alert.severity),
+        "team": str(alert.team),
+        **alert.labels,
+    }
     rule["annotations"] = {
         "summary": alert.summary,
         "description": alert.description,

@@ -36,7 +36,10 @@ def _dashboard(one: Notification, grafana: str) -> str | None:
     start = _milliseconds((one.starts_at - _BEFORE).timestamp())
     ended = one.ends_at or one.resolved_at
     end = _milliseconds((ended + _AFTER).timestamp()) if ended else "now"
-    return f"{grafana}{path}{'&' if '?' in path else '?'}from={start}&to={end}"
+    page, _, query = path.partition("?")
+    # the link's own range is relative to when it is opened
+    kept = [part for part in query.split("&") if part and not part.startswith(("from=", "to="))]
+    return f"{grafana}{page}?{'&'.join([*kept, f'from={start}', f'to={end}'])}"
 
 
 def _runbook(one: Notification) -> str | None:

@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Literal
+
+from observability.alerting.profiles import Profile
 
 IDENTITY = ("service_name", "service_namespace", "deployment_environment_name")
 """The labels that say which service, in all three signals."""
+BY_SERVICE = f"by ({', '.join(IDENTITY)})"
+ON_SERVICE = f"on ({', '.join(IDENTITY)})"
+PLACE = ("service_namespace", "deployment_environment_name")
+"""The labels that say which system, in which environment."""
 
 VALUE_PERCENT = "{{ $value | humanizePercentage }}"
 VALUE_DURATION = "{{ $value | humanizeDuration }}"
 VALUE_COUNT = '{{ $value | printf "%.0f" }}'
+VALUE_BYTES = "{{ $value | humanize1024 }}B"
+
+BEFORE = "15m"
+"""How much time before the alert its dashboard link shows."""
 
 
 class Severity(StrEnum):
     """How soon a person must look."""
 
     CRITICAL = "critical"
-    """Now: customers are hurt."""
+    """A page, now: customers are hurt, or will be before tomorrow."""
     WARNING = "warning"
-    """Today: it is getting worse, or part of the reserve is gone."""
+    """A ticket, today: it is getting worse, or part of the reserve is gone."""
     NONE = "none"
     """Never: it fires to prove that alerts arrive."""
 
@@ -31,33 +42,9 @@ class Team(StrEnum):
     SERVICES = "services"
     """Those who own the service named in the alert."""
     PLATFORM = "platform"
-    """Those who run the observability stack."""
-
-
-@dataclass(frozen=True)
-class Profile:
-    """The figures that differ between a demonstration and production.
-
-    Durations are Prometheus durations (`15s`, `5m`); ratios are between 0 and 1.
-    """
-
-    name: str
-    evaluate_every: str
-    window: str
-    """Over which rates are taken."""
-    down_for: str
-    """How long a target may be silent: longer than an ordinary restart."""
-    hold_for: str
-    """How long any other condition must last."""
-    memory_of_targets: str
-    """For how long a service that vanished from the targets is missed."""
-    error_ratio: float
-    failures_at_least: int
-    """Failed requests within the window below which a ratio means nothing."""
-    latency_seconds: float
-    requests_at_least: int
-    """Requests within the window below which a percentile means nothing."""
-    queue_depth: int
+    """Those who run the observability stack and the machines."""
+    SECURITY = "security"
+    """Those who look after attacks."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +53,7 @@ class Alert:
 
     Attributes:
         name: CamelCase; also the name of its runbook page.
-        expr: PromQL; each series it answers with is one alert.
+        expr: PromQL, or LogQL in a group of log rules; each series it answers with is one alert.
         hold: How long the expression must hold before it fires; None means at once.
         severity: How soon a person must look.
         team: Who is called.
@@ -74,6 +61,9 @@ class Alert:
         description: What is measured, against what limit, and who is hurt.
         dashboard: uid of the dashboard to open first.
         variables: Dashboard variable name to the alert's label that fills it.
+        keep: How long it goes on firing after the expression no longer holds.
+        labels: Labels that the expression does not give, templates allowed; `service_name` must
+            come from here or from there.
     """
 
     name: str
@@ -85,6 +75,8 @@ class Alert:
     description: str
     dashboard: str
     variables: Mapping[str, str] = field(default_factory=dict)
+    keep: str | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def runbook(self) -> str:
@@ -93,54 +85,56 @@ class Alert:
 
     @property
     def dashboard_link(self) -> str:
-        """Address below Grafana's, with the variables filled from the alert's labels."""
+        """Address below Grafana's, with the variables filled and from before the alert on.
+
+        Prometheus does not tell a template when an alert began, so the range is relative; who
+        keeps notifications knows, and puts the exact times in (see `links`).
+        """
         filled = [
             f"var-{variable}={{{{ $labels.{source} | urlquery }}}}"
             for variable, source in self.variables.items()
         ]
-        query = f"?{'&'.join(filled)}" if filled else ""
-        return f"/d/{self.dashboard}{query}"
+        return f"/d/{self.dashboard}?{'&'.join([*filled, f'from=now-{BEFORE}', 'to=now'])}"
+
+
+@dataclass(frozen=True)
+class Record:
+    """A figure that several rules or panels ask for, evaluated once.
+
+    Attributes:
+        name: `level:what:how`.
+        expr: PromQL.
+        labels: Added to each series.
+    """
+
+    name: str
+    expr: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+Rule = Alert | Record
+Pace = Literal["page", "ticket", "budget"]
 
 
 @dataclass(frozen=True)
 class Group:
-    """Alerts that are evaluated together and written to one file `<name>.yml`."""
+    """Rules that are evaluated one after another, in a file `<name>.yml` of its own.
+
+    Attributes:
+        name: Of the file and of the group.
+        build: The rules, tuned by a profile.
+        pace: How often they are evaluated.
+        source: Whether Prometheus evaluates them, or Loki.
+    """
 
     name: str
-    build: Callable[[Profile], list[Alert]]
+    build: Callable[[Profile], Sequence[Rule]]
+    pace: Pace = "ticket"
+    source: Literal["metrics", "logs"] = "metrics"
 
-
-DEMO = Profile(
-    name="demo",
-    evaluate_every="5s",
-    window="1m",
-    down_for="10s",
-    hold_for="15s",
-    memory_of_targets="10m",
-    error_ratio=0.05,
-    failures_at_least=5,
-    latency_seconds=1.0,
-    requests_at_least=10,
-    queue_depth=20,
-)
-"""Rings within seconds, so that one can watch it; used when nothing else is asked for."""
-
-PRODUCTION = Profile(
-    name="production",
-    evaluate_every="15s",
-    window="5m",
-    down_for="1m",
-    hold_for="5m",
-    memory_of_targets="1h",
-    error_ratio=0.02,
-    failures_at_least=20,
-    latency_seconds=0.5,
-    requests_at_least=50,
-    queue_depth=1000,
-)
-"""Rings on what lasts; figures to start from."""
-
-PROFILES = (DEMO, PRODUCTION)
+    def alerts(self, profile: Profile) -> list[Alert]:
+        """Its alerts, without the recorded figures."""
+        return [rule for rule in self.build(profile) if isinstance(rule, Alert)]
 
 
 def label(name: str) -> str:
@@ -149,5 +143,15 @@ def label(name: str) -> str:
 
 
 def human_seconds(seconds: float) -> str:
-    """A limit as a person says it: `500ms`, `2s`."""
-    return f"{seconds * 1000:g}ms" if seconds < 1 else f"{seconds:g}s"
+    """A limit as a person says it: `500ms`, `30s`, `10m`, `24h`."""
+    if seconds < 1:
+        return f"{seconds * 1000:g}ms"
+    for unit, length in (("h", 3600), ("m", 60)):
+        if seconds >= length and seconds % length == 0:
+            return f"{seconds / length:g}{unit}"
+    return f"{seconds:g}s"
+
+
+def human_bytes(count: int) -> str:
+    """A size as a person says it: `50 MB`."""
+    return f"{count / 1e6:g} MB"

@@ -36,6 +36,7 @@ from observability.console.views import (
     trace,
     traces,
 )
+from observability.console.watching import watching
 from observability.settings import Settings, load_settings
 
 # A busy machine may take a while to connect; a page that is given up before reloads itself.
@@ -53,7 +54,7 @@ def create_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         with on_stop_signal(inbox.close):
-            async with desk.running():
+            async with desk.running(), watching(inbox, settings.audit_dir):
                 yield
         await load.stop()
         await context.close()

@@ -1,28 +1,89 @@
 """Alerts on queues, whichever broker holds them."""
 
+from __future__ import annotations
+
+from observability.alerting.profiles import Profile
 from observability.alerting.spec import (
+    PLACE,
     VALUE_COUNT,
+    VALUE_DURATION,
     Alert,
-    Profile,
+    Record,
+    Rule,
     Severity,
     Team,
+    human_seconds,
     label,
 )
 
-# Every process that knows a queue reports its depth: the largest answer is the queue's.
-_BY = "by (messaging_destination_name, service_namespace, deployment_environment_name)"
+_IDS = ", ".join(("messaging_destination_name", *PLACE))
+_BY = f"by ({_IDS})"
+_ON = f"on ({_IDS})"
 _QUEUE = label("messaging_destination_name")
+_DONE = "messaging_process_duration_seconds_count"
+_LINK = {"queue": "messaging_destination_name", "environment": "deployment_environment_name"}
 
 
-def alerts(profile: Profile) -> list[Alert]:
-    """The alerts of this group, tuned by `profile`."""
-    return [_queue_backlog(profile)]
+def stalled(profile: Profile) -> list[Rule]:
+    """Whose queue it is, how full it is, and whether nobody takes from it: paging rules."""
+    return [
+        Record(
+            "queue:consumer:info",
+            f"topk {_BY} (1, group by ({_IDS}, service_name)"
+            f" (last_over_time({_DONE}[{profile.memory_of_targets}])))",
+        ),
+        Record("queue:messages:depth", _owned("messaging_queue_depth")),
+        Record("queue:messages:age_seconds", _owned("messaging_queue_oldest_message_age_seconds")),
+        _consumer_stalled(profile),
+    ]
 
 
-def _queue_backlog(profile: Profile) -> Alert:
+def alerts(profile: Profile) -> list[Rule]:
+    """Queues that grow, messages that wait, messages that are given up."""
+    return [_backlog(profile), _old(profile), _dead(profile)]
+
+
+def _owned(metric: str) -> str:
+    """The queue's figure, with the service that works it off.
+
+    Every process that knows a queue reports it: the largest answer is the queue's.
+    """
+    largest = f"max {_BY} ({metric})"
+    return (
+        f"{largest} * {_ON} group_left (service_name) queue:consumer:info\nor {_ON}\n"
+        f'label_replace({largest}, "service_name", "nobody", "", "")'
+    )
+
+
+def _consumer_stalled(profile: Profile) -> Alert:
+    return Alert(
+        name="ConsumerStalled",
+        expr=f"""\
+queue:messages:depth >= 3
+and
+queue:messages:age_seconds > {profile.stalled_seconds}
+unless {_ON}
+sum {_BY} (increase({_DONE}[{profile.stalled_for}])) > 0""",
+        hold="2s",
+        keep=profile.page_keep,
+        severity=Severity.CRITICAL,
+        team=Team.SERVICES,
+        summary=f"Nobody works off queue {_QUEUE}: {VALUE_COUNT} messages wait",
+        description=(
+            f"{VALUE_COUNT} messages wait in queue {_QUEUE}"
+            f" ({label('deployment_environment_name')}), and not one was handled for"
+            f" {profile.stalled_for} (by {label('service_name')}): what they ask for does not"
+            " happen."
+        ),
+        dashboard="queues-workers",
+        variables=_LINK,
+    )
+
+
+def _backlog(profile: Profile) -> Alert:
     return Alert(
         name="QueueBacklog",
-        expr=f"max {_BY} (messaging_queue_depth) > {profile.queue_depth}",
+        expr=f"queue:messages:depth > {profile.queue_depth}",
         hold=profile.hold_for,
         severity=Severity.WARNING,
         team=Team.SERVICES,
@@ -33,8 +94,45 @@ def _queue_backlog(profile: Profile) -> Alert:
             " and customers wait for what it does."
         ),
         dashboard="queues-workers",
-        variables={
-            "queue": "messaging_destination_name",
-            "environment": "deployment_environment_name",
-        },
+        variables=_LINK,
+    )
+
+
+def _old(profile: Profile) -> Alert:
+    limit = human_seconds(profile.message_age_seconds)
+    return Alert(
+        name="OldMessages",
+        expr=f"queue:messages:age_seconds > {profile.message_age_seconds}",
+        hold=profile.hold_for,
+        severity=Severity.WARNING,
+        team=Team.SERVICES,
+        summary=f"A message has waited in queue {_QUEUE} for {VALUE_DURATION}",
+        description=(
+            f"The oldest message of queue {_QUEUE} ({label('deployment_environment_name')}) has"
+            f" been there for {VALUE_DURATION}; the limit is {limit}. One that"
+            " fails again and again, or too few who work."
+        ),
+        dashboard="queues-workers",
+        variables=_LINK,
+    )
+
+
+def _dead(profile: Profile) -> Alert:
+    window = profile.restart_window
+    return Alert(
+        name="DeadLetters",
+        expr=(
+            f"sum by ({_IDS}, service_name) (increase(messaging_dead_letter_total[{window}])) > 0"
+        ),
+        hold=None,
+        severity=Severity.WARNING,
+        team=Team.SERVICES,
+        summary=f"{VALUE_COUNT} messages of queue {_QUEUE} were given up",
+        description=(
+            f"Within {window}, {label('service_name')} has given up {VALUE_COUNT} messages of"
+            f" queue {_QUEUE} ({label('deployment_environment_name')}) after their last try:"
+            " what they asked for will not happen unless they are replayed."
+        ),
+        dashboard="queues-workers",
+        variables=_LINK,
     )

@@ -1,34 +1,99 @@
-"""Alerts on any service that is scraped: the shop's, or one of a user's own."""
+"""Alerts on what runs: replicas, services, whole tiers, and what they need."""
 
+from __future__ import annotations
+
+from observability.alerting.profiles import Profile
 from observability.alerting.spec import (
+    BY_SERVICE,
     IDENTITY,
+    ON_SERVICE,
+    PLACE,
+    VALUE_COUNT,
     VALUE_DURATION,
-    VALUE_PERCENT,
     Alert,
-    Profile,
+    Record,
+    Rule,
     Severity,
     Team,
-    human_seconds,
     label,
 )
 
-_BY = f"by ({', '.join(IDENTITY)})"
 _REPLICAS = 'up{job="services"}'
-_DURATION = "http_server_request_duration_seconds"
-# Event streams stay open by design: their duration says nothing about speed.
-_ENDING = 'http_route!~".*/stream"'
-_DASHBOARD = "service-detail"
-_VARIABLES = {"service": "service_name", "environment": "deployment_environment_name"}
+_STARTED = 'process_start_time_seconds{job="services"}'
+_PLACE = ", ".join(PLACE)
+_SERVICE = label("service_name")
+_LINK = {"service": "service_name", "environment": "deployment_environment_name"}
+_ONE = {**_LINK, "instance": "instance"}
+#: While Prometheus itself is young, a target that does not answer may just be starting.
+STARTING = "unless on (deployment_environment_name) prometheus:starting:bool == 1"
+_UPSTREAM = ", ".join((*IDENTITY, "server_address"))
 
 
-def alerts(profile: Profile) -> list[Alert]:
-    """The alerts of this group, tuned by `profile`."""
+def rules(profile: Profile) -> list[Rule]:
+    """What is up and what is not: paging rules."""
     return [
+        *_figures(profile),
+        _tier_down(profile),
         _service_down(profile),
         _replica_down(profile),
-        _high_error_rate(profile),
-        _high_latency(profile),
+        _crash_loop(profile),
     ]
+
+
+def health(profile: Profile) -> list[Rule]:
+    """Services that run, but not well: tickets."""
+    return [
+        Record(
+            "dependency:latency:p95",
+            f"histogram_quantile(0.95, sum by (le, {_UPSTREAM})"
+            f" (rate(http_client_request_duration_seconds_bucket[{profile.window}]))) > 0",
+        ),
+        _not_ready(profile),
+        _flapping(profile),
+        _dependency_slow(profile),
+    ]
+
+
+def _figures(profile: Profile) -> list[Record]:
+    found = [
+        Record("service:down:bool", f"1 - max {BY_SERVICE} ({_REPLICAS})"),
+        Record(
+            "prometheus:starting:bool",
+            "time() - max by (deployment_environment_name)"
+            ' (process_start_time_seconds{job="backends",service_name="prometheus"})'
+            f" < bool {profile.warm_up_seconds}",
+        ),
+    ]
+    if profile.settle_seconds is not None:
+        seconds = profile.settle_seconds
+        young = f"time() - max by ({_PLACE}) ({_STARTED}) < bool {seconds}"
+        away = f"max by ({_PLACE}) (max_over_time(service:down:bool[{seconds}s]))"
+        found.append(Record("namespace:settling:bool", f"({young}) > 0\nor\n{away} > 0"))
+    return found
+
+
+def _tier_down(profile: Profile) -> Alert:
+    return Alert(
+        name="TierDown",
+        expr=f"""\
+count by ({_PLACE}) (service:down:bool == 1) >= 2
+and
+avg by ({_PLACE}) (service:down:bool) >= 0.5
+{STARTING}""",
+        hold=profile.down_for,
+        severity=Severity.CRITICAL,
+        team=Team.PLATFORM,
+        summary=f"{VALUE_COUNT} services of {label('service_namespace')} are down at once",
+        description=(
+            f"{VALUE_COUNT} services, half of {label('service_namespace')}"
+            f" ({label('deployment_environment_name')}) or more, have not answered for at least"
+            f" {profile.down_for}: look for what they share, a machine, a network, a database."
+            " Their own alerts are held back."
+        ),
+        dashboard="shop-overview",
+        variables={"environment": "deployment_environment_name"},
+        labels={"service_name": label("service_namespace")},
+    )
 
 
 def _service_down(profile: Profile) -> Alert:
@@ -37,23 +102,26 @@ def _service_down(profile: Profile) -> Alert:
     return Alert(
         name="ServiceDown",
         expr=f"""\
-max {_BY} ({_REPLICAS}) == 0
-or
 (
-  0 * max {_BY} (last_over_time({_REPLICAS}[{profile.memory_of_targets}]))
-  unless
-  max {_BY} ({_REPLICAS})
-)""",
+  max {BY_SERVICE} ({_REPLICAS}) == 0
+  or
+  (
+    0 * max {BY_SERVICE} (last_over_time({_REPLICAS}[{profile.memory_of_targets}]))
+    unless
+    max {BY_SERVICE} ({_REPLICAS})
+  )
+)
+{STARTING}""",
         hold=profile.down_for,
         severity=Severity.CRITICAL,
         team=Team.SERVICES,
-        summary=f"{label('service_name')} is down",
+        summary=f"{_SERVICE} is down",
         description=(
-            f"No replica of {label('service_name')} ({label('deployment_environment_name')}) has"
+            f"No replica of {_SERVICE} ({label('deployment_environment_name')}) has"
             f" answered a scrape for at least {profile.down_for}: whatever needs it fails."
         ),
-        dashboard=_DASHBOARD,
-        variables=_VARIABLES,
+        dashboard="service-detail",
+        variables=_LINK,
     )
 
 
@@ -62,80 +130,104 @@ def _replica_down(profile: Profile) -> Alert:
         name="ReplicaDown",
         expr=f"""\
 {_REPLICAS} == 0
-and on ({", ".join(IDENTITY)})
-max {_BY} ({_REPLICAS}) == 1""",
-        hold=profile.down_for,
+and {ON_SERVICE}
+max {BY_SERVICE} ({_REPLICAS}) == 1
+{STARTING}""",
+        hold=profile.replica_down_for,
         severity=Severity.WARNING,
         team=Team.SERVICES,
-        summary=f"A replica of {label('service_name')} is down: {label('instance')}",
+        summary=f"A replica of {_SERVICE} is down: {label('instance')}",
         description=(
-            f"{label('instance')} has not answered a scrape for at least {profile.down_for}."
-            f" The other replicas of {label('service_name')} carry its share."
+            f"{label('instance')} has not answered a scrape for at least"
+            f" {profile.replica_down_for}. The other replicas of {_SERVICE} carry its share."
         ),
-        dashboard=_DASHBOARD,
-        variables={**_VARIABLES, "instance": "instance"},
+        dashboard="service-detail",
+        variables=_ONE,
     )
 
 
-def _high_error_rate(profile: Profile) -> Alert:
-    window = profile.window
-    failed = f'{_DURATION}_count{{http_response_status_code=~"5.."}}[{window}]'
+def _crash_loop(profile: Profile) -> Alert:
+    window = profile.restart_window
     return Alert(
-        name="HighErrorRate",
-        expr=f"""\
-(
-  sum {_BY} (rate({failed}))
-  /
-  sum {_BY} (rate({_DURATION}_count[{window}]))
-) > {profile.error_ratio:g}
-and
-sum {_BY} (increase({failed})) >= {profile.failures_at_least}""",
-        hold=profile.hold_for,
+        name="CrashLoop",
+        expr=f"changes({_STARTED}[{window}]) >= {profile.restarts}",
+        hold=None,
         severity=Severity.CRITICAL,
         team=Team.SERVICES,
-        summary=f"{label('service_name')} fails {VALUE_PERCENT} of its requests",
+        summary=f"{label('instance')} restarts again and again: {VALUE_COUNT} times in {window}",
         description=(
-            f"{VALUE_PERCENT} of the requests to {label('service_name')} over the last {window}"
-            f" ended in a 5xx; the limit is {profile.error_ratio * 100:g}%."
-            + _worst_route(f"{_DURATION}_count", "http_response_status_code=~`5..`", window)
+            f"{label('instance')} ({label('deployment_environment_name')}) has started"
+            f" {VALUE_COUNT} times within {window}: it dies soon after each start, and requests"
+            " in between fail."
         ),
-        dashboard=_DASHBOARD,
-        variables=_VARIABLES,
+        dashboard="service-detail",
+        variables=_ONE,
     )
 
 
-def _high_latency(profile: Profile) -> Alert:
-    window, limit = profile.window, profile.latency_seconds
+def _not_ready(profile: Profile) -> Alert:
     return Alert(
-        name="HighLatency",
-        expr=f"""\
-histogram_quantile(0.95,
-  sum by (le, {", ".join(IDENTITY)}) (rate({_DURATION}_bucket{{{_ENDING}}}[{window}]))
-) > {limit:g}
-and
-sum {_BY} (increase({_DURATION}_count{{{_ENDING}}}[{window}])) >= {profile.requests_at_least}""",
+        name="NotReady",
+        expr="service_ready == 0",
         hold=profile.hold_for,
         severity=Severity.WARNING,
         team=Team.SERVICES,
-        summary=f"{label('service_name')} is slow: 95th percentile {VALUE_DURATION}",
+        summary=f"{label('instance')} runs but is not ready: {label('check')}",
         description=(
-            f"One request in twenty to {label('service_name')} took {VALUE_DURATION} or longer over"
-            f" the last {window}; the limit is {human_seconds(limit)}."
-            + _worst_route(f"{_DURATION}_sum", "http_route!~`.*/stream`", window)
+            f"The check {label('check')} of {label('instance')}"
+            f" ({label('deployment_environment_name')}) has failed for at least"
+            f" {profile.hold_for}: it answers, and cannot do its work."
         ),
-        dashboard=_DASHBOARD,
-        variables=_VARIABLES,
+        dashboard="service-detail",
+        variables=_ONE,
     )
 
 
-def _worst_route(metric: str, matcher: str, window: str) -> str:
-    """A sentence naming the service's route whose `metric` rises fastest, asked when it fires."""
-    matchers = ",".join([*(f"{name}=`%s`" for name in IDENTITY), matcher])
-    figure = f"sum by (http_request_method, http_route) (rate({metric}{{{matchers}}}[{window}]))"
-    query = f"topk(1, {figure})".replace("`", "'")
-    values = " ".join(f"$labels.{name}" for name in IDENTITY)
-    return (
-        f'{{{{ with query (printf "{query}" {values}) }}}} Worst route:'
-        " {{ . | first | label `http_request_method` }} {{ . | first | label `http_route` }}."
-        "{{ end }}"
+def _flapping(profile: Profile) -> Alert:
+    window = profile.restart_window
+    return Alert(
+        name="ReadinessFlapping",
+        expr=f"changes(service_ready[{window}]) >= 4",
+        hold=None,
+        severity=Severity.WARNING,
+        team=Team.SERVICES,
+        summary=f"{label('instance')} is ready and unready by turns: {label('check')}",
+        description=(
+            f"The check {label('check')} of {label('instance')}"
+            f" ({label('deployment_environment_name')}) has changed its answer {VALUE_COUNT} times"
+            f" within {window}: what it needs is at its limit, and traffic comes and goes with it."
+        ),
+        dashboard="service-detail",
+        variables=_ONE,
+    )
+
+
+def _dependency_slow(profile: Profile) -> Alert:
+    usual = (
+        "quantile_over_time(0.5, dependency:latency:p95"
+        f"[{profile.baseline}] offset {profile.baseline_offset})"
+    )
+    calls = f"http_client_request_duration_seconds_count[{profile.window}]"
+    return Alert(
+        name="DependencySlow",
+        expr=f"""\
+(dependency:latency:p95 > 3 * {usual})
+and
+dependency:latency:p95 > 0.25
+and
+sum by ({_UPSTREAM}) (increase({calls})) >= {profile.requests_at_least}""",
+        hold=profile.hold_for,
+        severity=Severity.WARNING,
+        team=Team.SERVICES,
+        summary=(
+            f"{label('server_address')} answers {_SERVICE} slowly: 95th percentile {VALUE_DURATION}"
+        ),
+        description=(
+            f"One call in twenty of {_SERVICE} to {label('server_address')}"
+            f" ({label('deployment_environment_name')}) takes {VALUE_DURATION} or longer, over"
+            f" three times what was usual in the last {profile.baseline}:"
+            f" {_SERVICE} waits, and its callers wait with it."
+        ),
+        dashboard="request-flow",
+        variables={"environment": "deployment_environment_name"},
     )

@@ -19,7 +19,7 @@ def alert(status: str = "firing", **changes: Any) -> dict[str, Any]:
         "summary": "checkout is down",
         "description": "No replica has answered.",
         "runbook_url": "docs/runbooks/ServiceDown.md",
-        "dashboard_url": "/d/service-detail?var-service=checkout",
+        "dashboard_url": "/d/service-detail?var-service=checkout&from=now-15m&to=now",
     }
     return {
         "status": status,

@@ -1,6 +1,7 @@
-"""Every rule: generated from the catalogue, proven by promtool in both directions, documented."""
+"""Every rule: generated from the catalogue, proven by promtool in both directions, well said."""
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -11,26 +12,21 @@ import yaml
 
 from observability.alerting import generate
 from observability.alerting.catalogue import GROUPS
-from observability.alerting.spec import PROFILES, Alert, Severity
+from observability.alerting.profiles import PROFILES
+from observability.alerting.spec import Alert, Severity
 from observability.settings import Settings
 
 ROOT = Path(__file__).parents[3]
-CASES = sorted((Path(__file__).parent / "rules").glob("*.test.yml"))
+FOLDER = Path(__file__).parent / "rules"
+CASES = sorted(FOLDER.glob("*.test.yml"))
+METRIC_GROUPS = [group for group in GROUPS if group.source == "metrics"]
 ALERTS = [
     pytest.param(alert, id=f"{profile.name}-{alert.name}")
     for profile in PROFILES
     for group in GROUPS
-    for alert in group.build(profile)
+    for alert in group.alerts(profile)
 ]
-NAMES = sorted({alert.name for group in GROUPS for alert in group.build(PROFILES[0])})
-RUNBOOK_SECTIONS = [
-    "## What it means",
-    "## Who is hurt",
-    "## Look here first",
-    "## Likely causes",
-    "## Mitigate",
-    "## Make sure",
-]
+NAMES = [alert.name for group in METRIC_GROUPS for alert in group.alerts(PROFILES[0])]
 
 
 @pytest.fixture(scope="session")
@@ -51,7 +47,7 @@ def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
         stderr=subprocess.STDOUT,
         text=True,
         check=False,
-        timeout=60,
+        timeout=120,
         env={"PATH": os.environ.get("PATH", os.defpath)},
     )
 
@@ -67,37 +63,58 @@ def test_rules_fire_when_they_should_and_only_then(promtool: str, case: Path) ->
 def test_rules_of_every_profile_are_valid(promtool: str, profile: Any) -> None:
     """Prometheus accepts the files of each profile."""
     files = [
-        path for path, text in generate.rendered().items() if f"Profile: {profile.name}" in text
+        path
+        for path, text in generate.rendered().items()
+        if f"Profile: {profile.name}" in text and generate.RULES in path.parents
     ]
-    assert len(files) == len(GROUPS)
+    assert len(files) == len(METRIC_GROUPS)
     done = run(promtool, "check", "rules", "--lint=all", "--lint-fatal", *files)
     assert done.returncode == 0, done.stdout
+
+
+def broken(file: str, old: str, new: str, folder: Path) -> Path:
+    """The test case of a rule file, moved to where one of its rules is broken."""
+    text = (generate.RULES / file).read_text(encoding="utf-8")
+    assert old in text
+    (folder / file).write_text(text.replace(old, new), encoding="utf-8")
+    case = FOLDER / file.replace(".yml", ".test.yml")
+    moved = folder / case.name
+    kept = case.read_text(encoding="utf-8")
+    kept = kept.replace(f"../../../../observability/alerting/rules/{file}", file)
+    kept = kept.replace("../../../../observability/alerting/rules", str(generate.RULES))
+    moved.write_text(kept, encoding="utf-8")
+    return moved
 
 
 @pytest.mark.parametrize(
     ("file", "old", "new"),
     [
-        ("services.yml", "> 0.05", "> 0.5"),
-        ("services.yml", "> 1\n", "> 10\n"),
-        ("services.yml", "for: 10s", "for: 1m"),
+        ("slo.yml", '"14.4",window="long"} > 14.4', '"14.4",window="long"} > 144'),
+        ("slo.yml", '"6",window="short"} > 6', '"6",window="short"} > 0.6'),
+        ("slo.yml", ">= 5", ">= 50"),
+        ("slo.yml", "for: 4s", "for: 40s"),
+        ("slo-tickets.yml", "severity: warning", "severity: critical"),
+        ("services.yml", "for: 8s", "for: 80s"),
+        ("services.yml", ">= 3", ">= 30"),
         ("services.yml", "severity: critical", "severity: warning"),
-        ("queues.yml", "> 20", "> 200"),
-        ("queues.yml", "> 20", "> 2"),
-        ("stack.yml", "runbook_url: docs/runbooks/BackendDown.md", "runbook_url: elsewhere"),
+        ("services-health.yml", "> 3 *", "> 30 *"),
+        ("queues.yml", ">= 3", ">= 30"),
+        ("queues-growing.yml", "> 20", "> 200"),
+        ("queues-growing.yml", "> 20", "> 2"),
+        ("storage.yml", "> 0.25", "> 2.5"),
+        ("runtime.yml", "> 0.15", "> 0.015"),
+        ("security.yml", "team: security", "team: services"),
+        ("deploys.yml", "offset 5m", "offset 50m"),
+        ("versions.yml", "> 1", "> 10"),
+        ("stack.yml", "docs/runbooks/BackendDown.md", "elsewhere"),
+        ("stack-flow.yml", "> 0.5", "> 5"),
     ],
 )
 def test_a_rule_broken_on_purpose_is_caught(
     promtool: str, tmp_path: Path, file: str, old: str, new: str
 ) -> None:
     """A threshold ten times off, a longer wait, a wrong label: the unit tests fail."""
-    text = (generate.RULES / file).read_text(encoding="utf-8")
-    assert old in text
-    (tmp_path / file).write_text(text.replace(old, new), encoding="utf-8")
-    case = next(path for path in CASES if path.name == file.replace(".yml", ".test.yml"))
-    moved = tmp_path / case.name
-    original = f"../../../../observability/alerting/rules/{file}"
-    moved.write_text(case.read_text(encoding="utf-8").replace(original, file), encoding="utf-8")
-    assert run(promtool, "test", "rules", moved).returncode != 0
+    assert run(promtool, "test", "rules", broken(file, old, new, tmp_path)).returncode != 0
 
 
 def test_the_committed_files_are_those_of_the_catalogue() -> None:
@@ -124,34 +141,36 @@ def test_every_rule_is_tested_in_both_directions(name: str) -> None:
     assert 0 in counts or name == "Watchdog", f"no test in which {name} does not fire"
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_every_rule_has_a_runbook_of_one_shape(name: str) -> None:
-    """docs/runbooks/<Alert>.md exists, names the alert and has every section, in order."""
-    page = (ROOT / f"docs/runbooks/{name}.md").read_text(encoding="utf-8")
-    assert page.startswith(f"# {name}\n")
-    headings = [line for line in page.splitlines() if line.startswith("## ")]
-    assert headings == RUNBOOK_SECTIONS
-
-
-def test_no_runbook_is_left_over() -> None:
-    """Each page in docs/runbooks is of an alert that exists."""
-    pages = {path.stem for path in (ROOT / "docs/runbooks").glob("*.md")}
-    assert pages - {"README"} == set(NAMES)
+def test_names_are_unique() -> None:
+    """Two alerts of one name could not be told apart."""
+    assert len(set(NAMES)) == len(NAMES)
 
 
 @pytest.mark.parametrize("alert", ALERTS)
 def test_every_rule_says_what_a_person_needs(alert: Alert) -> None:
-    """A short summary, a longer description, and a severity of which the hold fits."""
+    """A short summary and a longer description with real values."""
     assert len(alert.summary.split("{{")[0]) < 80
     assert alert.description.endswith((".", "{{ end }}"))
     assert len(alert.description) > len(alert.summary)
-    assert (alert.hold is None) == (alert.severity is Severity.NONE)
+    if alert.severity is not Severity.NONE and alert.name not in ("NoTargets", "BackendDown"):
+        assert "{{ $" in alert.description
 
 
 @pytest.mark.parametrize("alert", ALERTS)
-def test_every_dashboard_link_leads_to_a_dashboard(alert: Alert) -> None:
+def test_every_rule_names_a_service(alert: Alert) -> None:
+    """By its expression or by itself: it groups, inhibits and finds evidence."""
+    assert "service_name" in alert.labels or re.search(
+        r"service_name|\bservice_ready|\bcache_shared|process_start_time|slo:|queue:|dependency:"
+        r"|\bup\{|process_resident",
+        alert.expr,
+    )
+
+
+@pytest.mark.parametrize("alert", ALERTS)
+def test_every_dashboard_link_leads_to_a_dashboard_and_a_time(alert: Alert) -> None:
     """The dashboard exists, and so does each variable that the link fills."""
     text = (ROOT / "dashboards" / f"{alert.dashboard}.json").read_text(encoding="utf-8")
     board = yaml.safe_load(text)
     assert board["uid"] == alert.dashboard
     assert set(alert.variables) <= {one["name"] for one in board["templating"]["list"]}
+    assert alert.dashboard_link.endswith("from=now-15m&to=now")

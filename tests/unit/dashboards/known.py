@@ -1,4 +1,4 @@
-"""The metrics and labels that dashboards and rules may name."""
+"""The metrics and labels that dashboards, rules and runbooks may name."""
 
 _HTTP = {
     "http_server_active_requests",
@@ -67,7 +67,45 @@ _BACKENDS = {
 }
 _PROMETHEUS = {"ALERTS", "scrape_duration_seconds", "scrape_samples_post_metric_relabeling", "up"}
 
-METRICS = _HTTP | _PARTS | _RUNTIME | _SHOP | _SPANS | _BACKENDS | _PROMETHEUS
+_ALERTS = {
+    "audit_chain_breaks",
+    "cache_shared_available",
+    "db_client_connection_max",
+    "loki_distributor_lines_received_total",
+    "loki_prometheus_rule_evaluation_failures_total",
+    "prometheus_notifications_dropped_total",
+    "prometheus_notifications_queue_length",
+    "prometheus_rule_group_interval_seconds",
+    "prometheus_sd_discovered_targets",
+    "prometheus_target_scrapes_exceeded_sample_limit_total",
+    "python_event_loop_lag_seconds_sum",
+    "service_ready",
+    "shop_order_to_shipment_seconds_count",
+    "system_filesystem_free_bytes",
+    "system_filesystem_size_bytes",
+    "telemetry_errors_total",
+}
+
+RECORDED = {
+    "cache:found:ratio",
+    "dependency:latency:p95",
+    "namespace:settling:bool",
+    "prometheus:starting:bool",
+    "queue:consumer:info",
+    "queue:messages:age_seconds",
+    "queue:messages:depth",
+    "service:down:bool",
+    "slo:bad_events:total",
+    "slo:budget_remaining:ratio",
+    "slo:burn_rate:ratio",
+    "slo:error_budget:ratio",
+    "slo:events:total",
+    "slo:page:ratio",
+    "slo:ticket:burn_rate",
+}
+"""Figures that recording rules make of the metrics."""
+
+METRICS = _HTTP | _PARTS | _RUNTIME | _SHOP | _SPANS | _BACKENDS | _PROMETHEUS | _ALERTS
 
 LABELS = {
     *("service_name", "service_namespace", "service_version", "deployment_environment_name"),
@@ -79,4 +117,5 @@ LABELS = {
     *("span_name", "status_code"),
     *("alertname", "alertstate", "severity"),
     *("exporter", "integration", "method", "route", "rule_group"),
+    *("slo", "factor", "window", "span_kind", "chain", "device", "check", "component"),
 }

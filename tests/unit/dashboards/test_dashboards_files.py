@@ -17,7 +17,8 @@ from dashboards.catalogue import DASHBOARDS
 from observability.alerting import generate
 from observability.proof.promql import named
 from observability.settings import Settings
-from tests.unit.dashboards.known import LABELS, METRICS
+from tests.support.runbooks import blocks, pages
+from tests.unit.dashboards.known import LABELS, METRICS, RECORDED
 
 BOARDS: dict[str, Any] = {board.uid: board.to_json() for board in DASHBOARDS}
 UIDS = sorted(BOARDS)
@@ -163,24 +164,39 @@ def test_links_lead_to_dashboards_and_variables_that_exist(uid: str) -> None:
         assert set(re.findall(r"var-(\w+)=", query)) <= variables
 
 
-def test_every_metric_and_label_is_known() -> None:
-    """What dashboards and rules name is in the contract, so that a rename is noticed."""
-    rules = [
-        rule["expr"]
-        for text in generate.rendered().values()
+def prometheus_rules() -> list[dict[str, Any]]:
+    """Every rule that Prometheus evaluates."""
+    return [
+        rule
+        for path, text in generate.rendered().items()
+        if generate.RULES in path.parents
         for group in yaml.safe_load(text)["groups"]
         for rule in group["rules"]
     ]
-    expressions = rules + [expr for uid in UIDS for expr in promql(uid)]
+
+
+def test_every_metric_and_label_is_known() -> None:
+    """What dashboards and rules name is in the contract, so that a rename is noticed."""
+    expressions = [rule["expr"] for rule in prometheus_rules()]
+    expressions += [expr for uid in UIDS for expr in promql(uid)]
     found = [named(expr) for expr in expressions]
-    assert set().union(*(one.metrics for one in found)) <= METRICS
+    assert set().union(*(one.metrics for one in found)) <= METRICS | RECORDED
     assert set().union(*(one.labels for one in found)) <= LABELS
 
 
+def test_figures_that_are_recorded_are_those_known() -> None:
+    """A rule that no longer records one leaves its readers without an answer."""
+    rules = prometheus_rules()
+    assert {rule["record"] for rule in rules if "record" in rule} == RECORDED
+
+
 def test_no_known_metric_is_left_over() -> None:
-    """The list of known metrics holds only what some dashboard or rule uses."""
-    used = set().union(*(named(expr).metrics for uid in UIDS for expr in promql(uid)))
-    assert used == METRICS
+    """The list of known metrics holds only what a dashboard, a rule or a runbook uses."""
+    expressions = [rule["expr"] for rule in prometheus_rules()]
+    expressions += [expr for uid in UIDS for expr in promql(uid)]
+    expressions += [query for page in pages() for query in blocks(page, "promql")]
+    used = set().union(*(named(expr).metrics for expr in expressions))
+    assert used == METRICS | RECORDED
 
 
 def test_prometheus_can_parse_every_query(tmp_path: Path) -> None:

@@ -1,0 +1,109 @@
+"""Every runbook: one an alert, of one shape, with queries that parse and commands that exist."""
+
+import os
+import re
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+import typer
+import yaml
+from typer.core import TyperGroup
+
+from observability.alerting.catalogue import GROUPS
+from observability.alerting.profiles import DEMO
+from observability.alerting.watchdog import ALERT
+from observability.cli import app
+from observability.proof.promql import named
+from tests.support.runbooks import FOLDER, blocks, pages
+from tests.unit.alerting.test_alerting_rules import promtool
+from tests.unit.dashboards.known import LABELS, METRICS, RECORDED
+
+__all__ = ["promtool"]
+# ReceiverFailing is told by the inbox itself; see docs/notifications.md.
+NAMES = sorted({alert.name for group in GROUPS for alert in group.alerts(DEMO)} | {ALERT.name})
+SECTIONS = [
+    "## What it means",
+    "## Who is hurt",
+    "## Look here first",
+    "## Likely causes",
+    "## Mitigate",
+    "## Make sure",
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_alert_has_a_runbook_of_one_shape(name: str) -> None:
+    """docs/runbooks/<Alert>.md exists, names the alert and has every section, in order."""
+    page = (FOLDER / f"{name}.md").read_text(encoding="utf-8")
+    assert page.startswith(f"# {name}\n")
+    assert [line for line in page.splitlines() if line.startswith("## ")] == SECTIONS
+    assert len(page.splitlines()) <= 80, "short enough to read at night"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_runbook_tells_where_to_look_and_causes_apart(name: str) -> None:
+    """A query or a command in the first place; a table of causes."""
+    text = (FOLDER / f"{name}.md").read_text(encoding="utf-8")
+    look = text.split("## Look here first")[1].split("## Likely causes")[0]
+    assert "```" in look
+    assert re.search(r"\| Cause.* \| How to tell \|\n\|---\|---\|\n\| .+ \| .+ \|", text)
+    assert "```sh" in text
+
+
+def test_no_runbook_is_left_over() -> None:
+    """Each page in docs/runbooks is of an alert that exists."""
+    assert {path.stem for path in pages()} - {"README"} == set(NAMES)
+
+
+def test_prometheus_can_parse_every_query(promtool: str, tmp_path: Path) -> None:
+    """promtool accepts each PromQL block of each page."""
+    queries = [(page.stem, query) for page in pages() for query in blocks(page, "promql")]
+    rules = [
+        {"record": f"{name}:{number}", "expr": query}
+        for number, (name, query) in enumerate(queries)
+    ]
+    file = tmp_path / "queries.yml"
+    file.write_text(yaml.safe_dump({"groups": [{"name": "queries", "rules": rules}]}), "utf-8")
+    done = subprocess.run(
+        [promtool, "check", "rules", "--lint=none", file],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        env={"PATH": os.environ.get("PATH", os.defpath)},
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda path: path.stem)
+def test_queries_name_metrics_and_labels_that_exist(page: Path) -> None:
+    """So that a rename is noticed here too."""
+    for query in blocks(page, "promql"):
+        found = named(query)
+        assert found.metrics <= METRICS | RECORDED, query
+        assert found.labels <= LABELS, query
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda path: path.stem)
+def test_commands_exist(page: Path) -> None:
+    """Each `belfry …` line parses with its arguments and options; nothing is run."""
+    lines = [line for block in blocks(page, "sh") for line in block.splitlines()]
+    for line in lines:
+        words = shlex.split(line)
+        if words[0] == "belfry" and words[-1] != "--help":
+            parses(words[1:])
+
+
+def parses(arguments: list[str]) -> None:
+    """Walk down the commands as the command line does, without calling any."""
+    command = typer.main.get_command(app)
+    context = typer.Context(command, info_name="belfry")
+    name = "belfry"
+    while arguments and not arguments[0].startswith("-") and isinstance(command, TyperGroup):
+        _, found, rest = command.resolve_command(context, arguments)
+        assert found is not None, f"no command {arguments[0]}"
+        name, arguments, command = arguments[0], rest, found
+        context = typer.Context(command, info_name=name, parent=context)
+    command.make_context(name, arguments, context.parent)
