@@ -24,9 +24,6 @@ FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 30.0
 
 T = TypeVar("T")
-AVAILABLE = gauge(
-    "cache_shared_available", "Whether the shared cache answered when last asked: 1 or 0."
-)
 log = get_logger(__name__)
 
 
@@ -50,7 +47,11 @@ class RedisCache:
         self._failures = 0
         self._pause = 0.0
         self._closed_until = 0.0
-        AVAILABLE.set(1)  # until it is known not to be
+        # Made here: without a shared cache nothing may say that it is away.
+        self._available = gauge(
+            "cache_shared_available", "Whether the shared cache answered when last asked: 1 or 0."
+        )
+        self._available.set(1)  # until it is known not to be
 
     async def fetch(self, cache: str, key: str) -> SharedAnswer:
         """The entry of the key, unless it is older than the last invalidation."""
@@ -99,7 +100,7 @@ class RedisCache:
             log.info("shared_cache_recovered")
         self._failures = 0
         self._pause = 0.0
-        AVAILABLE.set(1)
+        self._available.set(1)
         return result
 
     def _failed(self, error: Exception) -> None:
@@ -108,7 +109,7 @@ class RedisCache:
             return
         if not self._pause:
             log.warning("shared_cache_unavailable", error=str(error) or type(error).__name__)
-        AVAILABLE.set(0)
+        self._available.set(0)
         self._pause = min(max(FIRST_PAUSE, self._pause * 2), LONGEST_PAUSE)
         self._closed_until = time.monotonic() + self._pause
 

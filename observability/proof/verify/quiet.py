@@ -6,7 +6,9 @@ Counters of the services are shown as 0 from the start, so hardly anything belon
 from collections.abc import Mapping
 from typing import Final
 
-QUIET_METRICS: Final[Mapping[str, str]] = {}
+QUIET_METRICS: Final[Mapping[str, str]] = {
+    "cache_shared_available": "only with a shared cache is there anything to be away",
+}
 #: Labels that only some series of a metric have.
 QUIET_LABELS: Final[Mapping[str, str]] = {
     "ALERTS": "has the labels of what an alert is about; when all is well only Watchdog fires",
