@@ -9,6 +9,7 @@ import yaml
 
 from observability.alerting.catalogue import GROUPS
 from observability.alerting.profiles import DEMO, PROFILES, Profile
+from observability.alerting.slo import document
 from observability.alerting.spec import Alert, Group, Record, Rule
 
 RULES = Path(__file__).parent / "rules"
@@ -35,16 +36,17 @@ _Dumper.add_representer(str, _text)
 
 
 def rendered() -> dict[Path, str]:
-    """Every rule file that should exist, with its whole text.
+    """Every rule file that should exist, and docs/slos.md, with its whole text.
 
     The demo profile lies in `rules/` and `log_rules/` themselves, any other in a folder of its own
     name, so a server loads one profile by one pattern: `rules/*.yml` or `rules/production/*.yml`.
     """
-    return {
+    rules = {
         _folder(group, profile) / f"{group.name}.yml": _file(group, profile)
         for profile in PROFILES
         for group in GROUPS
     }
+    return {**rules, document.PATH: document.text()}
 
 
 def outdated() -> list[str]:
@@ -75,7 +77,7 @@ def _left_over(expected: dict[Path, str]) -> list[Path]:
 
 
 def _shown(path: Path) -> str:
-    return str(path.relative_to(RULES.parent))
+    return str(path.relative_to(RULES.parents[2]))
 
 
 def _folder(group: Group, profile: Profile) -> Path:
