@@ -28,6 +28,7 @@ LABEL = "io.belfry.standin"
 SUITE = "bookworm"
 PACKAGES = ("ca-certificates", "busybox-static", "python3", "python3-venv")
 HERE = Path(__file__).parent
+ZONES = "/usr/share/zoneinfo"
 CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 HOST_CERTIFICATES = "/etc/ssl/certs/host-certificates.crt"
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "belfry"
@@ -77,6 +78,12 @@ class ImageTar:
         info = tarfile.TarInfo(path.lstrip("/"))
         info.size, info.mode = len(content), mode
         self._tar.addfile(info, io.BytesIO(content))
+
+    def below(self, folder: str, other: tarfile.TarFile) -> None:
+        """All that another root file system has below a folder."""
+        for member in other:
+            if member.name.startswith(f".{folder}/"):
+                self._tar.addfile(member, other.extractfile(member) if member.isreg() else None)
 
 
 def _base() -> Path:
@@ -130,6 +137,9 @@ def _write_server(image: ImageTar, server: Server, built: Path) -> None:
         libraries.update(_libraries(binary))
     for library in sorted(libraries):
         image.file(library, Path(library).read_bytes(), 0o755)
+    if server.zones:
+        with tarfile.open(_base()) as base:
+            image.below(ZONES, base)
     if server.busybox:
         image.file("/bin/busybox", _from_base("/usr/bin/busybox"), 0o755)
         for applet in ("sh", "wget"):

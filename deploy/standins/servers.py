@@ -21,6 +21,8 @@ class Server:
     workdir: str = "/"
     busybox: bool = False
     """Whether there is a shell, and a wget for health checks."""
+    zones: bool = False
+    """Whether it knows time zones."""
     environment: dict[str, str] = field(default_factory=dict)
 
 
@@ -37,6 +39,7 @@ SERVERS = {
         volume="/prometheus",
         workdir="/prometheus",
         busybox=True,
+        zones=True,
     ),
     "prom/alertmanager": Server(
         "alertmanager",
@@ -48,6 +51,7 @@ SERVERS = {
         volume="/alertmanager",
         workdir="/alertmanager",
         busybox=True,
+        zones=True,
     ),
     "grafana/loki": Server(
         "loki",
