@@ -3,9 +3,11 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 ARGS   ?=
+# Minutes each, and in need of a machine that does nothing else.
+LONG   := tests/reliability tests/e2e/test_e2e_drill.py
 
 .DEFAULT_GOAL := help
-.PHONY: help up down setup lock test check lint types generated unit integration e2e compose drill screenshots servers fmt clean
+.PHONY: help up down setup lock test check lint types generated unit integration e2e compose proofs drill screenshots servers fmt clean
 
 help: ## Show what can be made
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,7 +65,10 @@ e2e: servers
 	$(BIN)/pytest tests/e2e
 
 test: check servers ## Prove it: lint, types, unit, integration and end-to-end on real servers
-	$(BIN)/pytest tests --ignore=tests/compose
+	$(BIN)/pytest tests --ignore=tests/compose $(LONG:%=--ignore=%)
+
+proofs: servers ## The long ones: 200 orders under kills, outages, scaling, drills
+	$(BIN)/pytest $(LONG)
 
 drill: setup ## Every scenario on the running stack: fault, alert, notification, resolved
 	$(BIN)/belfry drill $(ARGS)
