@@ -85,7 +85,11 @@ class Dashboard:
             "timepicker": {"refresh_intervals": ["5s", "10s", "30s", "1m", "5m"]},
             "templating": {"list": [variable.to_json() for variable in self.variables]},
             "annotations": {"list": _annotations({one.name for one in self.variables})},
-            "links": [links.dashboards()],
+            "links": [
+                links.dashboards(),
+                links.page("Traces", "request-flow"),
+                links.page("Logs", "logs"),
+            ],
             "panels": self._placed(),
         }
 

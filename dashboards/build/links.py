@@ -29,6 +29,22 @@ def dashboards() -> Json:
     }
 
 
+def page(title: str, uid: str) -> Json:
+    """A link at the top to one dashboard, keeping time range and variables."""
+    return {
+        "type": "link",
+        "title": title,
+        "tags": [],
+        "asDropdown": False,
+        "keepTime": True,
+        "includeVars": True,
+        "targetBlank": False,
+        "icon": "external link",
+        "tooltip": "",
+        "url": f"/d/{uid}",
+    }
+
+
 def to_dashboard(title: str, uid: str, **variables: str) -> Json:
     """A link to a dashboard with these variables; time range and the others are kept."""
     filled = "".join(f"&var-{name}={value}" for name, value in variables.items())

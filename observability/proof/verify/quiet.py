@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Final
 
 QUIET_METRICS: Final[Mapping[str, str]] = {
+    "telemetry_errors_total": "counts, by component, what the library failed at",
     "cache_shared_available": "only with a shared cache is there anything to be away",
 }
 #: Labels that only some series of a metric have.

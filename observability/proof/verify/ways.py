@@ -70,8 +70,9 @@ def _leads_on(board: Board) -> dict[str, bool]:
     """Whether traces and logs are on a dashboard or one click away."""
     targets = [target for panel in board.panels for target in panel.targets]
     text = str([panel.raw for panel in board.panels]) + str(board.links)
+    has_traces = any(t.kind == "jaeger" or t.raw.get("exemplar") for t in targets)
     return {
-        "traces": any(t.kind == "jaeger" or t.raw.get("exemplar") for t in targets),
+        "traces": has_traces or "/d/request-flow" in text,
         "logs": any(t.kind == "loki" for t in targets) or "/d/logs" in text or "loki" in text,
     }
 

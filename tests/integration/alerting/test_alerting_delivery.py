@@ -71,13 +71,13 @@ class Way:
         found: list[dict[str, Any]] = json.loads(done.stdout)
         return found
 
-    def wait_for(self, status: str, within: float = 40) -> dict[str, Any]:
-        """The first notification of that status, as the inbox has it."""
+    def wait_for(self, status: str, within: float) -> dict[str, Any]:
+        """The first notification of that status that the service is down, as the inbox has it."""
         deadline = time.monotonic() + within
         while time.monotonic() < deadline:
             found = httpx.get(f"{self.url}/api/inbox").json()
             for one in found:
-                if one["status"] == status:
+                if one["name"] == "ServiceDown" and one["status"] == status:
                     return dict(one)
             time.sleep(0.2)
         pytest.fail(f"no {status} notification within {within} s: {found}")
@@ -166,8 +166,8 @@ def test_a_service_that_goes_down_rings_and_its_return_is_told(way: Way) -> None
     time.sleep(3)
     assert way.alerts() == []
     way.target.stop()
-    firing = way.wait_for("firing")
-    assert firing["name"] == "ServiceDown"
+    # It stays silent in the first minute of a Prometheus, which has not seen anything yet.
+    firing = way.wait_for("firing", within=120)
     assert firing["labels"] == {
         "alertname": "ServiceDown",
         "severity": "critical",
@@ -177,14 +177,14 @@ def test_a_service_that_goes_down_rings_and_its_return_is_told(way: Way) -> None
         "deployment_environment_name": "test",
     }
     assert firing["summary"] == "hello is down"
-    assert [one["name"] for one in way.alerts("--status", "firing")] == ["ServiceDown"]
+    assert "ServiceDown" in {one["name"] for one in way.alerts("--status", "firing")}
 
     way.target.start()
-    resolved = way.wait_for("resolved")
+    resolved = way.wait_for("resolved", within=40)
     assert resolved["fingerprint"] == firing["fingerprint"]
     assert resolved["ends_at"] > resolved["starts_at"] == firing["starts_at"]
-    assert way.alerts("--status", "firing") == []
-    assert [one["status"] for one in way.alerts()] == ["firing", "resolved"]
+    told = [one["status"] for one in way.alerts() if one["name"] == "ServiceDown"]
+    assert told == ["firing", "resolved"]
 
     beats = httpx.get(f"{way.url}/api/inbox/heartbeats").json()
     assert [beat["name"] for beat in beats] == ["Watchdog"]
