@@ -16,7 +16,7 @@ from observability.settings import Settings, load_settings
 
 CHROMIUM = "/usr/bin/chromium"
 ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
-_MOST_BYTES = 250_000
+_MOST_BYTES = 400_000
 _WIDE = (1360, 900)
 _PHONE = (390, 844)
 _LOAD_MILLISECONDS = 30_000
