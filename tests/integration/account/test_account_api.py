@@ -93,16 +93,15 @@ async def test_a_password_is_stored_as_a_salted_argon2id_hash_only(
 
 
 async def test_hashing_does_not_hold_up_other_requests(account: httpx.AsyncClient) -> None:
-    """While passwords are hashed the event loop goes on."""
+    """While passwords are hashed the event loop goes on: many others are answered meanwhile."""
     work = asyncio.gather(*(sign_in(account) for _ in range(6)))
-    longest = 0.0
+    answered = 0
     while not work.done():
-        start = time.perf_counter()
         assert (await account.get("/livez")).status_code == 200
-        longest = max(longest, time.perf_counter() - start)
+        answered += 1
         await asyncio.sleep(0)
     await work
-    assert longest < 0.2
+    assert answered > 30
 
 
 async def test_a_new_password_replaces_the_old_one(account: httpx.AsyncClient) -> None:
