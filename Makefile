@@ -62,10 +62,12 @@ integration: servers
 	$(BIN)/pytest tests/integration
 
 e2e: servers
-	$(BIN)/pytest tests/e2e
+	$(BIN)/pytest tests/e2e $(LONG:%=--ignore=%)
 
 test: check servers ## Prove it: lint, types, unit, integration and end-to-end on real servers
-	$(BIN)/pytest tests --ignore=tests/compose $(LONG:%=--ignore=%)
+	$(BIN)/pytest tests/unit
+	$(BIN)/pytest tests/integration
+	$(BIN)/pytest tests/e2e $(LONG:%=--ignore=%)
 
 proofs: servers ## The long ones: 200 orders under kills, outages, scaling, drills
 	$(BIN)/pytest $(LONG)
