@@ -2,23 +2,18 @@
 
 import asyncio
 import json
-import os
-import signal
 import sqlite3
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
 
 from services.kit.queue.opening import open_plain
 from services.kit.queue.topology import SHOP
-from tests.support.shop import ROOT, RunningShop, running_shop
+from tests.support.shop import RunningShop, running_shop
 
 CUSTOMER = {"account_id": "a", "email": "ada@example.com", "name": "Ada"}
 
@@ -162,61 +157,3 @@ def test_message_that_cannot_be_handled_is_put_aside(tmp_path: Path) -> None:
         until_empty(tmp_path, "analytics")
     dead = rows(tmp_path, "SELECT queue, reason FROM messages WHERE dead = 1")
     assert dead == [("notification", "RejectedError: the event lacks 'order_id'")]
-
-
-@pytest.mark.timeout(180)
-def test_four_workers_drain_four_times_as_quickly(tmp_path: Path) -> None:
-    """Work that is waiting for a mail server mostly: four workers do close to four times as much.
-
-    The rate is taken while all of them are at work, without their start.
-    """
-    one, four = drain_rate(tmp_path / "one", 1), drain_rate(tmp_path / "four", 4)
-    assert four / one > 3.2, f"{one:.0f} and {four:.0f} messages a second"
-
-
-def drain_rate(state: Path, workers: int) -> float:
-    """Messages a second that so many workers take off the queue."""
-    fill(state, 600)
-    environment = {
-        **{k: v for k, v in os.environ.items() if not k.startswith(("SHOP_", "OTEL_"))},
-        "SHOP_DATA_DIR": str(state / "data"),
-        "SHOP_TOKEN_KEY": "a key for tests that is long enough to be taken",
-        "SHOP_WORKER_PREFETCH": "2",
-        "SHOP_WORKER_NOTIFICATION_SECONDS": "0.2",
-        "OTEL_TRACES_EXPORTER": "none",
-        "OTEL_LOGS_EXPORTER": "none",
-    }
-    with ExitStack() as stack:
-        for number in range(workers):
-            stack.enter_context(replica(state, number, environment))
-        deadline = time.monotonic() + 60
-        while len(busy(state)) < 2 * workers:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-        started, before = time.monotonic(), waiting(state, "notification")
-        time.sleep(5)
-        done = before - waiting(state, "notification")
-        assert waiting(state, "notification") > 0
-        return done / (time.monotonic() - started)
-
-
-def busy(state: Path) -> list[tuple[Any, ...]]:
-    """The mails being written now."""
-    return rows(
-        state, "SELECT seq FROM messages WHERE queue = 'notification' AND lease IS NOT NULL"
-    )
-
-
-@contextmanager
-def replica(state: Path, number: int, environment: dict[str, str]) -> Iterator[None]:
-    """One of several workers."""
-    command = [sys.executable, "-m", "uvicorn", "services.worker.app:app", "--port", "0"]
-    with (
-        (state / f"worker-{number}.log").open("wb") as log,
-        subprocess.Popen(
-            [*command, "--no-access-log"], cwd=ROOT, env=environment, stdout=log, stderr=log
-        ) as process,
-    ):
-        yield
-        process.send_signal(signal.SIGTERM)
-        process.wait(timeout=20)
