@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from observability.cli import app as cli
-from tests.support.http import free_port
+from tests.support.ports import free_port
 from tests.support.stack import Stack, eventually
 
 ROOT = Path(__file__).parents[2]

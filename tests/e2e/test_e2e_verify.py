@@ -16,7 +16,7 @@ import pytest
 
 from observability.backends import grafana
 from tests.support import grafana as stand_in
-from tests.support.http import free_port
+from tests.support.ports import free_port
 from tests.support.shopper import Shopper
 from tests.support.stack import Stack, eventually
 

@@ -17,7 +17,8 @@ from services.kit.queue.opening import open_plain
 from services.kit.queue.topology import SHOP
 from tests.support.chaos import Ground, embedded_ground, real_ground
 from tests.support.parts import Parts
-from tests.support.shop import ROOT, free_ports
+from tests.support.ports import free_ports
+from tests.support.shop import ROOT
 
 pytestmark = pytest.mark.timeout(300)
 MAILS = 600

@@ -26,12 +26,6 @@ async def listening(app: FastAPI, port: int = 0) -> AsyncIterator[str]:
         listener.close()
 
 
-def free_port() -> int:
-    """A port at which nothing listens."""
-    with socket.create_server(("127.0.0.1", 0)) as one:
-        return int(one.getsockname()[1])
-
-
 @asynccontextmanager
 async def silent() -> AsyncIterator[str]:
     """The base URL of a server that takes connections and never answers."""

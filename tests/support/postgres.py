@@ -8,7 +8,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -18,6 +17,7 @@ from typing import Any
 
 import asyncpg  # type: ignore[import-untyped]  # it ships no types
 
+from tests.support.ports import free_port
 from tests.support.required import required
 
 PASSWORD = "only-for-tests"
@@ -36,7 +36,7 @@ class Postgres:
         self._folder = Path(tempfile.mkdtemp(prefix="belfry-postgres-"))
         self._data = self._folder / "data"
         self._user = self._run_as()
-        self.port = _free_port()
+        self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
         self._names = itertools.count(1)
         self._initialize()
@@ -151,8 +151,3 @@ def shared_server() -> Postgres:
     server.start()
     atexit.register(server.close)
     return server
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as one:
-        return int(one.getsockname()[1])

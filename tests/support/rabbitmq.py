@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.support.ports import free_ports
 from tests.support.required import required
 
 # Debian's command on PATH insists on the user rabbitmq; the one behind it runs as anyone.
@@ -26,7 +27,7 @@ class Broker:
         self._command = UNWRAPPED if UNWRAPPED.exists() else command
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
-        self.port, self._dist_port, self._epmd_port = _free_ports(3)
+        self.port, self._dist_port, self._epmd_port = free_ports(3)
 
     @property
     def url(self) -> str:
@@ -120,11 +121,3 @@ def running(folder: Path) -> Iterator[Broker]:
         yield broker
     finally:
         broker.close()
-
-
-def _free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [int(one.getsockname()[1]) for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports

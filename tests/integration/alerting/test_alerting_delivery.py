@@ -21,7 +21,8 @@ from prometheus_client import CollectorRegistry, Gauge, start_http_server
 
 from observability.alerting import generate
 from observability.backends import alertmanager, prometheus
-from tests.integration.alerting.processes import Process, console, free_port, server
+from tests.integration.alerting.processes import Process, console, server
+from tests.support.ports import free_port
 
 
 class Target:

@@ -26,9 +26,10 @@ from observability.alerting.receivers.settings import Notify
 from observability.alerting.webhook import Webhook
 from observability.query import Alertmanager
 from observability.settings import Settings
-from tests.integration.alerting.processes import Process, console, free_port
+from tests.integration.alerting.processes import Process, console
 from tests.support.http import silent
 from tests.support.otlp_json import record, records
+from tests.support.ports import free_port
 from tests.support.real_servers import RealServers
 from tests.unit.alerting.samples import alert, webhook
 

@@ -27,7 +27,8 @@ from observability.alerting.receivers.courier import Patience
 from observability.alerting.receivers.settings import load_notify
 from observability.alerting.webhook import Webhook
 from observability.settings import Settings
-from tests.support.http import free_port, listening
+from tests.support.http import listening
+from tests.support.ports import free_port
 from tests.unit.alerting.samples import alert, webhook
 
 QUICK = Patience(report_after=0.6, first_wait=0.05, longest_wait=0.2, evidence_wait=10)

@@ -11,7 +11,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.integration.alerting.processes import Process, console, free_port
+from tests.integration.alerting.processes import Process, console
+from tests.support.ports import free_port
 from tests.unit.alerting.samples import alert, webhook
 
 ROOT = Path(__file__).parents[3]

@@ -13,7 +13,8 @@ from services.kit import problems
 from services.kit.balancer import EJECT_AFTER
 from services.kit.client import ServiceClient
 from services.kit.problems import Problem
-from tests.support.http import free_port, listening, silent
+from tests.support.http import listening, silent
+from tests.support.ports import free_port
 
 
 class Upstream:

@@ -7,7 +7,7 @@ import pytest
 
 from observability.instrumentation.metrics import registry
 from services.kit.cache import Cache, open_shared
-from tests.support.http import free_port
+from tests.support.ports import free_port
 from tests.support.redis import RedisServer, running
 
 

@@ -7,7 +7,6 @@ real one, or the one that `BELFRY_TEST_EUREKA_URL` names.
 import asyncio
 import contextlib
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -23,6 +22,7 @@ from services.kit.discovery import Instance
 from services.kit.registry import Announcement, Registration, RegistryResolver, registry_for
 from services.kit.registry.port import RegistryError
 from tests.support import consul, eureka
+from tests.support.ports import free_port
 
 _INSTANCE = """
 import sys, http.server
@@ -34,11 +34,6 @@ class Ready(http.server.BaseHTTPRequestHandler):
     def log_message(self, *arguments): pass
 http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Ready).serve_forever()
 """
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as one:
-        return int(one.getsockname()[1])
 
 
 def _given(kind: str) -> str | None:
@@ -58,7 +53,7 @@ def registry_url(request: pytest.FixtureRequest) -> Iterator[str]:
         yield given
         return
     server = {"consul": consul.running, "eureka": eureka.running}[kind]
-    with server(_free_port()) as url:
+    with server(free_port()) as url:
         yield url
 
 
@@ -87,7 +82,7 @@ def start(service: str) -> Iterator[Callable[[int], Running]]:
     started: list[Running] = []
 
     def begin(number: int) -> Running:
-        port = _free_port()
+        port = free_port()
         process = subprocess.Popen([sys.executable, "-c", _INSTANCE, str(port)])
         one = Running(process, Registration(service, f"{service}-{number}", "127.0.0.1", port, "1"))
         started.append(one)
@@ -193,7 +188,7 @@ async def test_a_dead_instance_costs_no_call(
 
 async def test_a_registry_that_is_away_stops_nobody(service: str) -> None:
     """Neither start nor stop of an instance waits for it; asking it directly says so."""
-    url = f"consul://127.0.0.1:{_free_port()}"
+    url = f"consul://127.0.0.1:{free_port()}"
     me = Registration(service, f"{service}-1", "127.0.0.1", 9)
 
     began = time.monotonic()

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -20,6 +19,7 @@ import yaml
 
 from services.kit.registry import Announcement, Registration, registry_for
 from tests.support import consul, eureka
+from tests.support.ports import free_port
 from tests.support.real_servers import executable
 
 _FILES = Path(__file__).parents[3] / "deploy" / "compose" / "registry"
@@ -38,11 +38,6 @@ http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Instance).serve
 _SERVERS = {"consul": "consul:8500", "eureka": "http://eureka:8761/eureka"}
 
 Targets = dict[str, dict[str, Any]]
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as one:
-        return int(one.getsockname()[1])
 
 
 @dataclass(frozen=True)
@@ -76,7 +71,7 @@ def registry_url(request: pytest.FixtureRequest) -> Iterator[str]:
     if given.netloc:
         yield f"{kind}://{given.netloc}{given.path}"
         return
-    with {"consul": consul.running, "eureka": eureka.running}[kind](_free_port()) as url:
+    with {"consul": consul.running, "eureka": eureka.running}[kind](free_port()) as url:
         yield url
 
 
@@ -94,7 +89,7 @@ def prometheus_url(registry_url: str, tmp_path: Path) -> Iterator[str]:
         "scrape_config_files": ["services.yml"],
     }
     (tmp_path / "prometheus.yml").write_text(yaml.safe_dump(config))
-    port = _free_port()
+    port = free_port()
     options = [
         f"--config.file={tmp_path / 'prometheus.yml'}",
         f"--storage.tsdb.path={tmp_path / 'data'}",
@@ -120,7 +115,7 @@ def instances() -> Iterator[list[Registration]]:
     with ExitStack() as running:
         replicas = []
         for number in (1, 2):
-            port = _free_port()
+            port = free_port()
             process = subprocess.Popen([sys.executable, "-c", _INSTANCE, str(port)])
             running.callback(process.wait)
             running.callback(process.kill)

@@ -17,6 +17,7 @@ import pytest
 
 from observability.settings import Settings
 from observability.stack import control
+from tests.support.ports import free_ports
 
 APP = """
 import asyncio, os, sys
@@ -53,18 +54,6 @@ import sys
 sys.stderr.write("broken: bad setting TINY_URL\\n")
 raise SystemExit(2)
 """
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that were free a moment ago, all different."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
-    finally:
-        for one in sockets:
-            one.close()
 
 
 def free_row(count: int) -> int:

@@ -11,7 +11,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from .conftest import TinyStack, eventually, free_ports
+from tests.support.ports import free_ports
+
+from .conftest import TinyStack, eventually
 
 
 def environment_of(port: int) -> dict[str, str]:

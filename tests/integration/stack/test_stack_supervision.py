@@ -3,7 +3,9 @@
 import os
 import signal
 
-from .conftest import TinyStack, eventually, free_ports
+from tests.support.ports import free_ports
+
+from .conftest import TinyStack, eventually
 from .test_stack_lifecycle import environment_of, get
 
 
