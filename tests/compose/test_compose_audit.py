@@ -5,7 +5,7 @@ from typing import Any
 
 from tests.compose.conftest import Containers
 from tests.support.shopper import Shopper
-from tests.support.stack import eventually
+from tests.support.waiting import eventually
 
 
 def _events(stack: Containers) -> list[dict[str, Any]]:

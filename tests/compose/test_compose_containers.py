@@ -6,7 +6,7 @@ import pytest
 
 from tests.compose.conftest import Containers
 from tests.support.shopper import Shopper
-from tests.support.stack import eventually
+from tests.support.waiting import eventually
 
 
 @pytest.fixture

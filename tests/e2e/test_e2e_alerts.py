@@ -6,7 +6,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.shopper import Shopper
-from tests.support.stack import Stack, eventually
+from tests.support.stack import Stack
+from tests.support.waiting import eventually
 
 
 @pytest.fixture

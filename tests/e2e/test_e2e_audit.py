@@ -3,7 +3,8 @@
 import json
 
 from tests.support.shopper import Shopper
-from tests.support.stack import Stack, eventually
+from tests.support.stack import Stack
+from tests.support.waiting import eventually
 
 
 def _actions(stack: Stack) -> set[str]:

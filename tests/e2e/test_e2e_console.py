@@ -10,7 +10,8 @@ from playwright.sync_api import Browser, Page, expect
 
 from observability.console.screenshots import chromium, settled
 from tests.support.shopper import Purchase, Shopper
-from tests.support.stack import Stack, eventually
+from tests.support.stack import Stack
+from tests.support.waiting import eventually
 
 PATIENCE_MS = 30_000
 

@@ -11,7 +11,8 @@ from observability.query import Prometheus
 from observability.settings import Settings
 from observability.stack import deploys
 from tests.support import grafana as stand_in
-from tests.support.stack import Stack, eventually
+from tests.support.stack import Stack
+from tests.support.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
 VERSION = f"9.9.{int(time.time())}"

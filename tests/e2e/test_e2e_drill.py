@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.stack import Stack, eventually
+from tests.support.stack import Stack
+from tests.support.waiting import eventually
 
 #: Of one service each, over in about a minute.
 QUICK = ("checkout-errors", "tokens-forged", "unheard-of-error", "cart-hangs")

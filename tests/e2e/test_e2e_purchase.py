@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from tests.support.shopper import Purchase, Shopper
-from tests.support.stack import Stack, eventually
+from tests.support.stack import Stack
+from tests.support.waiting import eventually
 
 ALL_SERVICES = {"gateway", "catalog", "cart", "checkout", "shipping", "worker"}
 

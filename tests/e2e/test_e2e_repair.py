@@ -5,7 +5,8 @@ import signal
 
 import pytest
 
-from tests.support.stack import Stack, eventually
+from tests.support.stack import Stack
+from tests.support.waiting import eventually
 
 
 @pytest.mark.parametrize("name", ["cart", "collector", "prometheus"])

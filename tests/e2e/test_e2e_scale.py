@@ -10,7 +10,8 @@ import pytest
 
 from tests.e2e.conftest import PORT_OFFSET
 from tests.support.shopper import Shopper
-from tests.support.stack import Stack, eventually
+from tests.support.stack import Stack
+from tests.support.waiting import eventually
 
 
 def workers(count: int) -> set[str]:

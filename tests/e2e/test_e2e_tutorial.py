@@ -15,7 +15,8 @@ import pytest
 
 from observability.cli import app as cli
 from tests.support.ports import free_port
-from tests.support.stack import Stack, eventually
+from tests.support.stack import Stack
+from tests.support.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
 # below the ports that the system gives to whoever asks for any

@@ -18,7 +18,8 @@ from observability.backends import grafana
 from tests.support import grafana as stand_in
 from tests.support.ports import free_port
 from tests.support.shopper import Shopper
-from tests.support.stack import Stack, eventually
+from tests.support.stack import Stack
+from tests.support.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
 #: A service like that of the tutorial, but for its log records: they lose the trace.

@@ -1,6 +1,5 @@
 """Queues for tests: either implementation, with a lease short enough to wait for."""
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -9,6 +8,7 @@ from services.kit.queue.embedded import EmbeddedQueue
 from services.kit.queue.port import Message, Queue
 from services.kit.queue.rabbitmq import RabbitQueue
 from services.kit.queue.topology import Binding, RetryPolicy, Topology
+from tests.support.waiting import eventually_async
 
 LEASE_SECONDS = 1.0
 
@@ -55,13 +55,4 @@ class Received:
 
     async def reaches(self, count: int, within: float = 20.0) -> None:
         """Wait until so many have been received."""
-        await until(lambda: len(self.messages) >= count, within)
-
-
-async def until(condition: Callable[[], bool], within: float = 20.0) -> None:
-    """Wait for a condition to hold; an error if it does not in time."""
-    deadline = time.monotonic() + within
-    while not condition():
-        if time.monotonic() > deadline:
-            raise AssertionError("the condition did not come to hold in time")
-        await asyncio.sleep(0.01)
+        await eventually_async(lambda: len(self.messages) >= count, within, f"{count} messages")

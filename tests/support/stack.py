@@ -5,28 +5,13 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import httpx
 
 from observability.settings import Settings
-
-Found = TypeVar("Found")
-
-
-def eventually(ask: Callable[[], Found | None], *, within: float, what: str) -> Found:
-    """The first true answer of `ask` within so many seconds; else a failure naming `what`."""
-    deadline = time.monotonic() + within
-    while True:
-        found = ask()
-        if found:
-            return found
-        if time.monotonic() > deadline:
-            raise AssertionError(f"not within {within:.0f} s: {what}")
-        time.sleep(0.25)
 
 
 @dataclass(frozen=True)

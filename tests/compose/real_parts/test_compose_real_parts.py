@@ -10,7 +10,7 @@ from tests.e2e.test_e2e_purchase import (
     test_the_consumer_is_linked_to_the_message_it_processes,
 )
 from tests.support.shopper import Purchase
-from tests.support.stack import eventually
+from tests.support.waiting import eventually
 
 __all__ = [
     "purchase",

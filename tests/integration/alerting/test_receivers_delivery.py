@@ -7,7 +7,7 @@ import hmac
 import json
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from email.message import EmailMessage
 from email.policy import default
@@ -29,6 +29,7 @@ from observability.alerting.webhook import Webhook
 from observability.settings import Settings
 from tests.support.http import listening
 from tests.support.ports import free_port
+from tests.support.waiting import eventually_async
 from tests.unit.alerting.samples import alert, webhook
 
 QUICK = Patience(report_after=0.6, first_wait=0.05, longest_wait=0.2, evidence_wait=10)
@@ -72,14 +73,6 @@ class Postbox:
         assert isinstance(mail, EmailMessage)
         self.mails.append(mail)
         return "250 taken"
-
-
-async def until(true: Callable[[], object], what: str, within: float = 60) -> None:
-    """Wait for it, or fail."""
-    deadline = time.monotonic() + within
-    while not true():
-        assert time.monotonic() < deadline, f"not within {within} s: {what}"
-        await asyncio.sleep(0.02)
 
 
 @pytest.fixture
@@ -126,7 +119,7 @@ async def test_mail_has_text_and_html_and_is_one_thread(tmp_path: Path) -> None:
         async with desk(tmp_path, variables) as inbox:
             await inbox.receive(payload(alert(annotations={"summary": "<b>down</b>\nBcc: x@y"})))
             await inbox.receive(payload(alert("resolved")))
-            await until(lambda: len(box.mails) == 2, "both mails")
+            await eventually_async(lambda: len(box.mails) == 2, 60, "both mails")
     finally:
         server.stop()
     began, ended = box.mails
@@ -164,11 +157,11 @@ async def test_chat_hook_and_pager_are_told_once_an_incident(tmp_path: Path, ear
         both = payload(alert(), alert(fingerprint="second", annotations={"summary": "too"}))
         await inbox.receive(both)
         await inbox.receive(both)
-        await until(lambda: len(ear.heard) == 3, "three messages")
+        await eventually_async(lambda: len(ear.heard) == 3, 60, "three messages")
         half = webhook(alert(fingerprint="second"), alert("resolved"))
         await inbox.receive(Webhook.model_validate(half | {"status": "firing"}))
         await inbox.receive(payload(alert("resolved"), alert("resolved", fingerprint="second")))
-        await until(lambda: len(ear.heard) == 6, "three ends, none for the half")
+        await eventually_async(lambda: len(ear.heard) == 6, 60, "three ends, none for the half")
         found = {tuple(sorted(body)): body for body in ear.bodies[:3]}
     slack = next(body for keys, body in found.items() if "blocks" in keys)
     hook = next(body for keys, body in found.items() if "version" in keys)
@@ -194,7 +187,7 @@ async def test_a_hook_with_a_secret_is_signed(tmp_path: Path, ear: Ear) -> None:
         variables = {"H_KIND": "webhook", "H_URL": url, "H_SECRET": "geheim"}
         async with desk(tmp_path, variables) as inbox:
             await inbox.receive(payload(alert()))
-            await until(lambda: ear.heard, "the message")
+            await eventually_async(lambda: ear.heard, 60, "the message")
     headers, body = ear.heard[0]
     at, _, digest = headers["x-belfry-signature"].removeprefix("t=").partition(",v1=")
     expected = hmac.new(b"geheim", f"{at}.".encode() + body, hashlib.sha256).hexdigest()
@@ -214,7 +207,7 @@ async def test_a_receiver_gets_what_it_asked_for(tmp_path: Path, ear: Ear) -> No
             await inbox.receive(payload(alert("resolved")))
             ended = alert("resolved", fingerprint="w", labels={"severity": "warning"})
             await inbox.receive(Webhook.model_validate(webhook(ended) | {"groupKey": "other"}))
-            await until(lambda: len(ear.heard) == 2, "begin and end of the warning")
+            await eventually_async(lambda: len(ear.heard) == 2, 60, "begin and end of the warning")
             await asyncio.sleep(0.2)
     assert [(one["status"], one["alerts"][0]["severity"]) for one in ear.bodies] == [
         ("firing", "warning"),
@@ -238,13 +231,13 @@ async def test_a_receiver_that_was_away_gets_everything_in_order_and_others_hear
         async with desk(tmp_path, variables) as inbox:
             for number in range(3):
                 await inbox.receive(numbered(number))
-            await until(lambda: other.heard, "the other receiver is told")
+            await eventually_async(lambda: other.heard, 60, "the other receiver is told")
             report = inbox.store.find(status="firing")[-1]
         async with desk(tmp_path, variables) as inbox:
             await inbox.receive(numbered(3))
             async with listening(ear.app, port):
-                await until(lambda: len(ear.heard) == 4, "all four")
-            await until(lambda: len(other.heard) == 2, "that it is back")
+                await eventually_async(lambda: len(ear.heard) == 4, 60, "all four")
+            await eventually_async(lambda: len(other.heard) == 2, 60, "that it is back")
             last = inbox.store.find()[-1]
             told = find_incident(inbox.store, 1)
     assert [one["alerts"][0]["summary"] for one in ear.bodies] == [
@@ -273,11 +266,11 @@ async def test_a_message_that_is_refused_holds_up_no_other(
         variables = {"H_KIND": "webhook", "H_URL": secret, "H_SECRET": "geheim"}
         async with desk(tmp_path, variables) as inbox:
             await inbox.receive(numbered(0))
-            await until(lambda: len(inbox.store.find()) == 2, "the report")
+            await eventually_async(lambda: len(inbox.store.find()) == 2, 60, "the report")
             ear.answers = 200
             await inbox.receive(numbered(1))
-            await until(lambda: len(ear.heard) == 1, "the next message")
-            await until(lambda: len(inbox.store.find()) == 4, "that it is back")
+            await eventually_async(lambda: len(ear.heard) == 1, 60, "the next message")
+            await eventually_async(lambda: len(inbox.store.find()) == 4, 60, "that it is back")
             kept = [one.model_dump_json() for one in inbox.store.find()]
             refused = find_incident(inbox.store, 1)
     assert ear.bodies[0]["alerts"][0]["summary"] == "number 1"

@@ -6,7 +6,7 @@ import httpx
 
 from tests.support.pages import Browser
 from tests.support.shop import RunningShop
-from tests.support.stack import eventually
+from tests.support.waiting import eventually
 
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 

@@ -14,6 +14,7 @@ from observability.instrumentation.otlp import OtlpSender, rejected_spans
 from observability.instrumentation.replies import Outcome, Reply
 from observability.instrumentation.settings import EndpointSettings, QueueSettings
 from tests.integration.instrumentation.otlp_receiver import Receiver, serving
+from tests.support.waiting import eventually
 
 Lines = Callable[[], list[dict[str, Any]]]
 PATH = "/v1/traces"
@@ -27,13 +28,6 @@ def encode(names: Any) -> bytes:
             raise ValueError(name)
         spans.add().name = name
     return bytes(request.SerializeToString())
-
-
-def eventually(holds: Callable[[], bool], within: float = 10.0) -> None:
-    deadline = time.monotonic() + within
-    while not holds():
-        assert time.monotonic() < deadline, "did not happen in time"
-        time.sleep(0.01)
 
 
 @pytest.fixture

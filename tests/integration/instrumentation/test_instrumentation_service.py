@@ -12,6 +12,7 @@ from websockets.asyncio.client import connect
 
 from tests.integration.instrumentation.conftest import Service
 from tests.integration.instrumentation.otlp_receiver import Receiver, serving
+from tests.support.waiting import eventually
 
 Serve = Callable[..., Service]
 
@@ -55,13 +56,6 @@ async def ws(socket: WebSocket) -> None:
     await socket.close()
 """
 )
-
-
-def eventually(holds: Callable[[], bool], within: float = 10.0) -> None:
-    deadline = time.monotonic() + within
-    while not holds():
-        assert time.monotonic() < deadline, "did not happen in time"
-        time.sleep(0.02)
 
 
 def metrics(service: Service) -> dict[str, float]:

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
@@ -13,6 +13,7 @@ import pytest
 from observability.faults import FlagFile
 from services.kit.faults import Faults
 from tests.support.services import make, serving
+from tests.support.waiting import eventually_async
 
 LIVE_WITHIN_SECONDS = 1.0
 UNTOUCHED = ("/livez", "/readyz", "/metrics")
@@ -29,13 +30,6 @@ async def catalog(tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
 def flags(tmp_path: Path) -> FlagFile:
     """What `belfry fault` works with."""
     return FlagFile(tmp_path / "flags.json")
-
-
-async def eventually(holds: Callable[[], bool], seconds: float = 5.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline
-        await asyncio.sleep(0.02)
 
 
 async def test_an_error_rate_is_honoured_live_and_ends_when_it_is_cleared(
@@ -87,10 +81,10 @@ async def test_memory_grows_and_is_given_back(catalog: httpx.AsyncClient, flags:
     process = psutil.Process(os.getpid())
     before = process.memory_info().rss
     flags.set({"catalog.memory_mb_per_s": "100"})
-    await eventually(lambda: process.memory_info().rss > before + 60e6)
+    await eventually_async(lambda: process.memory_info().rss > before + 60e6)
     grown = process.memory_info().rss
     flags.clear([])
-    await eventually(lambda: process.memory_info().rss < grown - 40e6)
+    await eventually_async(lambda: process.memory_info().rss < grown - 40e6)
 
 
 async def test_the_event_loop_is_blocked_now_and_then(
@@ -128,14 +122,14 @@ async def test_a_flag_file_that_cannot_be_read_changes_nothing_until_it_is_repai
     faults.start()
     try:
         FlagFile(path).set({"cart.latency_ms": "70"})
-        await eventually(lambda: faults.value("latency_ms") == 70)
+        await eventually_async(lambda: faults.value("latency_ms") == 70)
         good = path.read_text()
         path.write_text("{ broken")
         await asyncio.sleep(1)
         assert faults.value("latency_ms") == 70
         assert capsys.readouterr().out.count('"event":"flags_unreadable"') == 1
         path.write_text(good.replace("70", "80"))
-        await eventually(lambda: faults.value("latency_ms") == 80)
+        await eventually_async(lambda: faults.value("latency_ms") == 80)
     finally:
         faults.stop()
 
@@ -150,8 +144,8 @@ async def test_a_switch_and_a_rate_are_read_as_such(tmp_path: Path) -> None:
         assert not worker.enabled("stall")
         assert not checkout.happens("payment_decline_rate")
         FlagFile(path).set({"worker.stall": "true", "checkout.payment_decline_rate": "1"})
-        await eventually(lambda: worker.enabled("stall"))
-        await eventually(lambda: checkout.happens("payment_decline_rate"))
+        await eventually_async(lambda: worker.enabled("stall"))
+        await eventually_async(lambda: checkout.happens("payment_decline_rate"))
     finally:
         for one in (worker, checkout):
             one.stop()

@@ -10,8 +10,9 @@ from observability import continued
 from services.kit.queue import SHOP, Attachment, Consumer, open_queue
 from services.kit.queue.port import QueueError
 from services.kit.queue.rabbitmq import RabbitQueue
-from tests.support.queues import Received, until
+from tests.support.queues import Received
 from tests.support.rabbitmq import Broker
+from tests.support.waiting import eventually_async
 
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
@@ -28,15 +29,15 @@ async def test_stalled_consumers_take_nothing_until_released(url: str) -> None:
     queue, received = open_queue(url), Received()
     attachment = Attachment(queue, SHOP, [Consumer("orders", received)], lambda: stalled)
     attachment.start()
-    await until(attachment_ready(attachment))
+    await eventually_async(attachment_ready(attachment))
     await asyncio.sleep(0.3)
     for number in range(3):
         await queue.publish("shipment.created", {"n": number})
-    await until(lambda: depth(attachment, "orders") == 3)
+    await eventually_async(lambda: depth(attachment, "orders") == 3)
     assert received.ids == []
     stalled = False
     await received.reaches(3)
-    await until(lambda: depth(attachment, "orders") == 0)
+    await eventually_async(lambda: depth(attachment, "orders") == 0)
     await attachment.stop()
     await queue.close()
 
@@ -75,7 +76,7 @@ async def test_service_starts_while_the_broker_is_away(broker: Broker) -> None:
     with pytest.raises(QueueError):
         await attachment.check()
     await asyncio.to_thread(broker.start)
-    await until(attachment_ready(attachment))
+    await eventually_async(attachment_ready(attachment))
     await attachment.check()
     await queue.publish("shipment.created", {})
     await received.reaches(1)

@@ -10,7 +10,7 @@ from services.kit.queue.cli import app
 from services.kit.queue.opening import open_plain
 from services.kit.queue.port import Message, Queue, RejectedError
 from services.kit.queue.topology import SHOP
-from tests.support.queues import until
+from tests.support.waiting import eventually_async
 
 pytestmark = pytest.mark.usefixtures("elsewhere")
 
@@ -48,7 +48,7 @@ async def fill(url: str) -> None:
     await queue.publish("order.paid", {"order_id": "o1"}, {"traceparent": "t"}, "m1")
     await queue.consume("notification", drop)
     await queue.consume("shipping", reject)
-    await until(lambda: dropped == ["m1"])
+    await eventually_async(lambda: dropped == ["m1"])
     while not await queue.dead("shipping"):
         pass
     await queue.close()

@@ -16,8 +16,9 @@ from services.kit.queue.port import (
     UnroutableError,
 )
 from services.kit.queue.topology import Topology
-from tests.support.queues import Received, open_for_test, until
+from tests.support.queues import Received, open_for_test
 from tests.support.rabbitmq import Broker
+from tests.support.waiting import eventually_async
 
 
 async def ignore(_message: Message) -> None:
@@ -123,7 +124,7 @@ async def test_prefetch_bounds_what_is_handled_at_once(queue: Queue, paid: str) 
         await queue.publish("order.paid", {"n": n})
     await queue.consume(paid, received, prefetch=3)
     await received.reaches(12)
-    await until(lambda: working == 0)
+    await eventually_async(lambda: working == 0)
     assert peak == 3
 
 
@@ -138,7 +139,7 @@ async def test_consumers_share_the_work(queue: Queue, other: Queue, paid: str) -
     await other.consume(paid, two)
     for n in range(20):
         await queue.publish("order.paid", {}, message_id=str(n))
-    await until(lambda: len(one.ids) + len(two.ids) >= 20)
+    await eventually_async(lambda: len(one.ids) + len(two.ids) >= 20)
     await asyncio.sleep(0.1)
     assert sorted(one.ids + two.ids, key=int) == [str(n) for n in range(20)]
     assert one.ids
@@ -192,7 +193,7 @@ async def test_poison_message_dies_with_its_reason_and_is_replayed(queue: Queue,
 
     broken = False
     assert await queue.replay(paid) == 1
-    await until(lambda: received.ids.count("poison") == 4)
+    await eventually_async(lambda: received.ids.count("poison") == 4)
     assert received.messages[-1].attempt == 1
     assert await queue.dead(paid) == []
 
@@ -441,7 +442,7 @@ async def test_nothing_is_lost_when_the_broker_is_killed(
     publishing = asyncio.create_task(queue.publish("order.paid", {}, message_id="during"))
     await asyncio.to_thread(broker.start)
     await publishing
-    await until(lambda: set(received.ids) >= {*map(str, range(30)), "during"})
+    await eventually_async(lambda: set(received.ids) >= {*map(str, range(30)), "during"})
 
 
 @pytest.mark.parametrize("side", ["embedded"], indirect=True)

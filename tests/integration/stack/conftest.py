@@ -6,8 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ import pytest
 from observability.settings import Settings
 from observability.stack import control
 from tests.support.ports import free_ports
+from tests.support.waiting import eventually
 
 APP = """
 import asyncio, os, sys
@@ -71,14 +71,6 @@ def free_row(count: int) -> int:
                 one.close()
         return base
     raise AssertionError("no row of free ports")
-
-
-def eventually(holds: Callable[[], Any], within: float, what: str) -> None:
-    """Wait until something holds; fail, naming it, if it does not in time."""
-    deadline = time.monotonic() + within
-    while not holds():
-        assert time.monotonic() < deadline, f"not within {within:.0f} s: {what}"
-        time.sleep(0.05)
 
 
 @dataclass

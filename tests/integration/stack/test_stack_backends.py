@@ -9,8 +9,9 @@ import pytest
 from observability.backends import DEFAULT_PORTS
 from observability.settings import port_variable
 from tests.support.real_servers import NATIVE, executable, free_ports
+from tests.support.waiting import eventually
 
-from .conftest import TinyStack, eventually
+from .conftest import TinyStack
 
 
 @pytest.fixture

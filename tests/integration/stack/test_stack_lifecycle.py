@@ -12,8 +12,9 @@ import httpx
 import pytest
 
 from tests.support.ports import free_ports
+from tests.support.waiting import eventually
 
-from .conftest import TinyStack, eventually
+from .conftest import TinyStack
 
 
 def environment_of(port: int) -> dict[str, str]:

@@ -4,8 +4,9 @@ import os
 import signal
 
 from tests.support.ports import free_ports
+from tests.support.waiting import eventually
 
-from .conftest import TinyStack, eventually
+from .conftest import TinyStack
 from .test_stack_lifecycle import environment_of, get
 
 

@@ -21,7 +21,7 @@ from observability.proof.drill.restoring import FileWas, Journal, Ran
 from observability.proof.drill.stage import Stage
 from observability.settings import Settings
 from observability.stack.state import StateLock
-from tests.support.stack import eventually
+from tests.support.waiting import eventually
 
 Seen = TypeVar("Seen")
 FLAGS = Path(__file__).parents[3] / "services/kit/flags.json"
