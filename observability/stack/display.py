@@ -124,8 +124,8 @@ def announce(console: Console, rows: Sequence[Row], pages: Mapping[str, str], to
             console.print(Text(f"  {page}"), soft_wrap=True)
 
 
-def table(rows: Sequence[Row], now: float) -> Table:
-    """The table of `belfry status`.
+def table(rows: Sequence[Row], now: float) -> Group:
+    """The table of `belfry status`; below it, at any width, why something is not ready.
 
     Args:
         rows: objects as `belfry status --json` has them.
@@ -136,9 +136,6 @@ def table(rows: Sequence[Row], now: float) -> Table:
         shown.add_column(heading, no_wrap=True)
     for heading in ("version", "port", "memory", "uptime", "restarts", "pid"):
         shown.add_column(heading, no_wrap=True, justify="right")
-    reasons = any(row["reason"] for row in rows)
-    if reasons:
-        shown.add_column("why not ready", overflow="fold")
     for row, label in zip(rows, _labels(rows), strict=True):
         uptime = duration(now - row["started_at"]) if row["started_at"] else "-"
         shown.add_row(
@@ -150,9 +147,8 @@ def table(rows: Sequence[Row], now: float) -> Table:
             uptime,
             str(row["restarts"]),
             str(row["pid"] or "-"),
-            *([Text(row["reason"])] if reasons else []),
         )
-    return shown
+    return Group(shown, *(line for row, line in _lines_of(rows) if row["reason"]))
 
 
 def duration(seconds: float) -> str:
