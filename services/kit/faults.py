@@ -25,7 +25,7 @@ from openfeature.exception import OpenFeatureError
 from openfeature.provider.no_op_provider import NoOpProvider
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from observability import get_logger
+from observability import gauge, get_logger
 from services.kit.problems import Problem, response
 
 TEMPLATE = Path(__file__).with_name("flags.json")
@@ -40,6 +40,11 @@ TICK_SECONDS = 0.1
 MEMORY_LIMIT_MB = 1024
 """Growth stops here: the fault shall be seen, not take the machine down."""
 
+HONOURED = gauge(
+    "service_fault_value",
+    "What a fault that the service honours is set to, in the unit of its name; 0 when it is off.",
+    ["fault"],
+)
 log = get_logger(__name__)
 
 
@@ -88,6 +93,7 @@ class Faults:
         logging.getLogger("openfeature.contrib").setLevel(
             logging.CRITICAL
         )  # repeats twice a second
+        self._show()
         try:
             _provide(self._path)
         except OSError as error:
@@ -110,6 +116,7 @@ class Faults:
         """No longer follow the flag file."""
         self._listeners.clear()
         self._values = {}
+        self._show()
         api.set_provider(NoOpProvider(), self._domain)
 
     def _on_change(self, _details: EventDetails) -> None:
@@ -135,9 +142,15 @@ class Faults:
                 values[name] = value
         if values != self._values:
             self._values = values
+            self._show()
             log.warning("faults_changed", faults=values)
             for listener in list(self._listeners):
                 listener()
+
+    def _show(self) -> None:
+        """On `/metrics`, each fault that the service knows, set or not."""
+        for name in self._names:
+            HONOURED.labels(name).set(self.value(name))
 
 
 def _provide(path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -11,7 +12,7 @@ import psutil
 import pytest
 
 from observability.faults import FlagFile
-from services.kit.faults import Faults
+from services.kit.faults import COMMON, Faults
 from tests.support.services import make, serving
 from tests.support.waiting import eventually_async
 
@@ -49,6 +50,25 @@ async def test_an_error_rate_is_honoured_live_and_ends_when_it_is_cleared(
     flags.clear([])
     await asyncio.sleep(LIVE_WITHIN_SECONDS)
     assert (await catalog.get("/categories")).status_code == 200
+
+
+async def test_what_is_honoured_now_is_measured(
+    catalog: httpx.AsyncClient, flags: FlagFile
+) -> None:
+    """Each fault of the service, 0 while it is off, so that a change of it can be seen."""
+
+    async def shown() -> dict[str, float]:
+        page = (await catalog.get("/metrics")).text
+        found = re.findall(r'^service_fault_value\{fault="(\w+)"\} (\S+)$', page, re.MULTILINE)
+        return {name: float(value) for name, value in found}
+
+    assert await shown() == dict.fromkeys(COMMON, 0.0)
+    flags.set({"catalog.latency_ms": "40", "cart.error_rate": "1"})
+    await asyncio.sleep(LIVE_WITHIN_SECONDS)
+    assert await shown() == dict.fromkeys(COMMON, 0.0) | {"latency_ms": 40.0}
+    flags.clear([])
+    await asyncio.sleep(LIVE_WITHIN_SECONDS)
+    assert await shown() == dict.fromkeys(COMMON, 0.0)
 
 
 async def test_an_error_rate_strikes_as_often_as_it_says(
