@@ -7,11 +7,12 @@ import sqlite3
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from functools import partial
-from typing import Annotated, Protocol
+from typing import Annotated, Protocol, get_args
 
 from fastapi import APIRouter, Header, HTTPException, Path, Query, Response
 from fastapi.responses import StreamingResponse
 
+from observability import counter, get_logger
 from observability.alerting.incidents import Incident, find_incident
 from observability.alerting.notifications import Heartbeat, Notification, Store
 from observability.alerting.webhook import Moment, Status, Webhook
@@ -19,6 +20,15 @@ from observability.alerting.webhook import Moment, Status, Webhook
 _KEEPALIVE_SECONDS = 15.0
 _LISTENERS_MAX = 64
 _ID_MAX = 2**63 - 1  # SQLite's largest integer
+
+RECEIVED = counter(
+    "inbox_notifications_total",
+    "Notifications kept, each once, by whether an alert began to fire or was resolved.",
+    ["status"],
+)
+for _status in get_args(Status):
+    RECEIVED.labels(_status)
+log = get_logger(__name__)
 
 
 class Desk(Protocol):
@@ -66,6 +76,8 @@ class Inbox:
 
     def tell(self, new: list[Notification]) -> None:
         """Wake all who wait for notifications: these have been kept."""
+        for one in new:
+            _note(one)
         if new:
             self._wake()
             if self.desk:
@@ -110,6 +122,20 @@ class Inbox:
     def _wake(self) -> None:
         for listener in self._listeners:
             listener.set()
+
+
+def _note(one: Notification) -> None:
+    """Count it and say so: what reached a person is a signal as any other."""
+    RECEIVED.labels(one.status).inc()
+    log.info(
+        "notification_received",
+        notification=one.id,
+        alert=one.name,
+        status=one.status,
+        alert_severity=one.severity,
+        about=one.service,
+        summary=one.summary,
+    )
 
 
 def router(inbox: Inbox) -> APIRouter:

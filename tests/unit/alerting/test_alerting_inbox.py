@@ -1,6 +1,7 @@
 """The inbox keeps each notification once, joins beginnings to ends, and tells listeners."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,6 +15,7 @@ from observability.alerting import notifications
 from observability.alerting.inbox import Inbox, router
 from observability.alerting.notifications import Store
 from observability.alerting.webhook import Webhook
+from observability.instrumentation.metrics import registry
 from tests.unit.alerting.samples import alert, webhook
 
 HOOK = "/api/inbox/alertmanager"
@@ -73,6 +75,26 @@ async def test_sending_again_changes_nothing_but_the_count(http: httpx.AsyncClie
         await http.post(HOOK, json=webhook(alert()))
     [one] = await listed(http)
     assert one["repeats"] == 2
+
+
+async def test_each_notification_is_counted_and_said_once(
+    http: httpx.AsyncClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """So that what reached a person can be seen beside what rang; a repetition is no news."""
+
+    def count(status: str) -> float:
+        return registry.get_sample_value("inbox_notifications_total", {"status": status}) or 0.0
+
+    before = count("firing"), count("resolved")
+    for payload in (alert(), alert(), alert("resolved")):
+        await http.post(HOOK, json=webhook(payload))
+    assert (count("firing"), count("resolved")) == (before[0] + 1, before[1] + 1)
+    said = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(one["event"], one["status"]) for one in said] == [
+        ("notification_received", "firing"),
+        ("notification_received", "resolved"),
+    ]
+    assert (said[0]["alert"], said[0]["about"]) == ("ServiceDown", "checkout")
 
 
 async def test_status_firing_lists_only_what_still_fires(http: httpx.AsyncClient) -> None:
