@@ -8,7 +8,8 @@ from observability.console.charts.view import Mark
 from observability.console.context import Context, or_none
 from observability.query import Series
 
-_FAULTS = '{log_stream="audit"} | audit_action=~"fault_set|fault_cleared|scale|restart|load_.*"'
+_ACTS = "fault_set|fault_cleared|drill_started|scale|restart|load_.*"
+_FAULTS = f'{{log_stream="audit"}} | audit_action=~"{_ACTS}"'
 _MOST = 40
 _STEP = 15.0
 _STARTED = 'process_start_time_seconds{job="services"}'

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -53,6 +54,24 @@ def test_quick_drills_hold(stack: Stack, tmp_path: Path) -> None:
             assert 0 < alert["firing"] <= alert["received"]
             assert alert["resolved"] > 0
     assert junit.read_text(encoding="utf-8").count("<testcase ") == len(QUICK) + 1
+    _is_on_record(stack, report)
+
+
+def _is_on_record(stack: Stack, report: dict[str, Any]) -> None:
+    """The log has the times of the report, the audit trail who played it."""
+    query = '{service_name="belfry"} |= "drill_alert"'
+    alerts = {(d["drill"], a["alert"]): a for d in report["drills"] for a in d["alerts"]}
+    eventually(
+        lambda: len(stack.log_lines(query)) >= len(alerts),
+        within=15,
+        what="a line for each alert",
+    )
+    for line in stack.log_lines(query):
+        alert = alerts[line["drill"], line["alert"]]
+        assert float(line["received_seconds"]) == pytest.approx(alert["received"], abs=0.001)
+        assert line["outcome"] == "ok"
+    events = json.loads(stack.command("audit", "list", "--json", "--action", "drill_started"))
+    assert {event["target"] for event in events} >= set(QUICK)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

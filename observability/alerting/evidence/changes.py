@@ -1,4 +1,4 @@
-"""What changed lately: versions and processes from metrics, faults and scale from the audit."""
+"""What changed lately: versions, processes by metrics; faults, drills, scale by the audit."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from observability.query import LogLine, Sample
 SHOWN = 10
 _LOOK_BACK = "30m"
 _LOOK_BACK_SECONDS = 1_800.0
-_ACTIONS = "fault_.*|scale|restart|deploy"
+_ACTIONS = "fault_.*|drill_.*|scale|restart|deploy"
 _TEXT = 200
 
 Instance = tuple[str, str]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from observability.alerting.notifications import Notification
 from observability.exits import UsageError
+from observability.proof.drill import reporting
 from observability.proof.drill.evidence import Evidence
 from observability.proof.drill.model import Scenario
 from observability.proof.drill.outcome import Outcome, Rung
@@ -55,6 +56,7 @@ class Player:
         if loud:
             outcome.problems.append(f"rings before anything is done: {', '.join(loud)}")
             return outcome
+        reporting.started(scenario)
         try:
             async with self.traffic.going(scenario.traffic):
                 await self._play(scenario, outcome)

@@ -13,6 +13,7 @@ import httpx
 
 from observability.alerting.notifications import Notification
 from observability.exits import UsageError
+from observability.proof.drill import reporting
 from observability.proof.drill.evidence import Evidence
 from observability.proof.drill.model import Catalogue, Scenario
 from observability.proof.drill.outcome import Outcome, Report
@@ -91,6 +92,7 @@ class Run:
             await asyncio.gather(*running, return_exceptions=True)
             self.report.seconds = time.monotonic() - began
         self.report.false_alarms = self._false_alarms()
+        reporting.run_finished(self.report)
         return self.report
 
     async def _one(self, scenario: Scenario) -> Outcome:
@@ -98,8 +100,12 @@ class Run:
         self._spans.append(span)
         try:
             outcome = await self.player.play(scenario)
+        except asyncio.CancelledError:
+            reporting.interrupted(scenario)
+            raise
         finally:
             span.ended = time.time()
+        reporting.finished(outcome)
         verdict = "holds" if outcome.ok else "; ".join(outcome.problems)
         self.player.tell(scenario.name, f"{verdict} ({outcome.seconds:.0f} s)")
         return outcome

@@ -13,6 +13,7 @@ from observability.proof.drill import running, showing
 from observability.proof.drill.model import load
 from observability.proof.drill.restoring import Journal
 from observability.settings import load_settings
+from observability.stack import audited
 
 #: Of a table that is written to a file.
 _WIDTH = 160
@@ -46,7 +47,7 @@ def play(
     if not console.is_terminal:
         console.width = _WIDTH
     try:
-        with showing.progress(console) as tell:
+        with audited.joined(settings), showing.progress(console) as tell:
             report = asyncio.run(running.run(settings, catalogue, chosen, at_once, tell))
     except running.NotReadyError as error:
         typer.echo(f"belfry: {error}", err=True)
