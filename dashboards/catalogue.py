@@ -3,6 +3,7 @@
 from dashboards import (
     audit,
     caches_databases,
+    drills,
     logs,
     queues_workers,
     request_flow,
@@ -23,5 +24,6 @@ DASHBOARDS = (
     runtime.DASHBOARD,
     logs.DASHBOARD,
     audit.DASHBOARD,
+    drills.DASHBOARD,
     stack.DASHBOARD,
 )

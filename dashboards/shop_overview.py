@@ -1,10 +1,10 @@
 """Is the shop well? The first thing to look at."""
 
 from dashboards.build.board import Dashboard, Row
-from dashboards.build.links import to_dashboard, to_logs, to_traces
+from dashboards.build.links import to_dashboard
 from dashboards.build.model import Look, Meaning
 from dashboards.build.panels import stat, timeseries, value_names
-from dashboards.build.promql import ENVIRONMENT, SERVICE, or_zero, quantile, rate, series, total
+from dashboards.build.promql import ENVIRONMENT, or_zero, quantile, rate, series, total
 from dashboards.build.queries import Prom
 from dashboards.build.style import (
     EUROS,
@@ -18,40 +18,36 @@ from dashboards.build.style import (
 from dashboards.build.tables import Column, Lines, table
 from dashboards.build.variables import ENVIRONMENT as ENVIRONMENT_VARIABLE
 from dashboards.build.variables import INTERVAL, SERVICES
+from dashboards.shared import (
+    ANSWERED,
+    DURATION,
+    FAILURES,
+    FIRING,
+    HERE,
+    LINKS,
+    REQUESTS,
+    failures_by_service,
+    latency_by_service,
+    service_links,
+)
 
-_DURATION = "http_server_request_duration_seconds"
-_FAILED = 'http_response_status_code=~"5.."'
-_HERE = (SERVICE, ENVIRONMENT)
-_UP = series("up", 'job="services"', *_HERE)
-_STARTED = series("process_start_time_seconds", 'job="services"', *_HERE)
-_REQUESTS = rate(f"{_DURATION}_count", *_HERE)
-_FAILURES = rate(f"{_DURATION}_count", _FAILED, *_HERE)
-_ALERTS = series("ALERTS", 'alertstate="firing"', 'alertname!="Watchdog"')
+_UP = series("up", 'job="services"', *HERE)
+_STARTED = series("process_start_time_seconds", 'job="services"', *HERE)
 _ALERT_LABELS = {
     "alertname": "Alert",
     "severity": "Severity",
     "service_name": "Service",
     "messaging_destination_name": "Queue",
 }
-_LINKS = (
-    to_dashboard("Service", "service-detail", service="${__field.labels.service_name}"),
-    to_traces("${__field.labels.service_name}"),
-    to_logs("${__field.labels.service_name}"),
-)
-_SERVICE_LINKS = (
-    to_dashboard("Service", "service-detail", service="${__value.text}"),
-    to_traces("${__value.text}"),
-    to_logs("${__value.text}"),
-)
 
 _NOW = Row(
     "Now",
     [
         stat(
             "Alerts firing",
-            Prom(f"count({_ALERTS}) or vector(0)"),
+            Prom(f"count({FIRING}) or vector(0)"),
             says=Meaning("0.", "Open the table of alerts below; each has a runbook."),
-            look=Look(steps=above(1)),
+            look=Look(steps=above(1), links=(to_dashboard("Is it a drill?", "drills"),)),
         ),
         stat(
             "Services up",
@@ -61,7 +57,7 @@ _NOW = Row(
         ),
         stat(
             "Requests",
-            Prom(total(_REQUESTS)),
+            Prom(total(REQUESTS)),
             says=Meaning(
                 "Follows the number of customers.",
                 "Near 0 in business hours: customers do not reach the gateway.",
@@ -70,13 +66,13 @@ _NOW = Row(
         ),
         stat(
             "Requests that fail",
-            Prom(f"({or_zero(total(_FAILURES))}) / {total(_REQUESTS)}"),
+            Prom(f"({or_zero(total(FAILURES))}) / {total(REQUESTS)}"),
             says=Meaning("Below 0.1 %.", "*Failures by service*; begin with the innermost."),
             look=Look(unit=RATIO, steps=above(0.01, 0.05), decimals=2),
         ),
         stat(
             "Latency, 95th percentile",
-            Prom(quantile(0.95, _DURATION, 'http_route!~".*/stream"', *_HERE), exemplar=True),
+            Prom(quantile(0.95, DURATION, *ANSWERED), exemplar=True),
             says=Meaning("Below 200 ms.", "*Latency by service* shows where the time goes."),
             look=Look(unit=SECONDS, steps=above(0.25, 0.5)),
         ),
@@ -97,39 +93,15 @@ _SERVICES = Row(
     [
         timeseries(
             "Requests by service",
-            Prom(total(_REQUESTS, "service_name"), "{{service_name}}"),
+            Prom(total(REQUESTS, "service_name"), "{{service_name}}"),
             says=Meaning(
                 "All rise and fall together.",
                 "One that falls alone is not reached; one that rises alone is called in a loop.",
             ),
-            look=Look(unit=PER_SECOND, links=_LINKS),
+            look=Look(unit=PER_SECOND, links=LINKS),
         ),
-        timeseries(
-            "Failures by service",
-            Prom(
-                f"{total(_FAILURES, 'service_name')} / {total(_REQUESTS, 'service_name')}",
-                "{{service_name}}",
-            ),
-            says=Meaning(
-                "No line at all, or at 0.",
-                "Open the service, its failing routes and an exemplar's trace.",
-                quiet="no request has ended in a 5xx.",
-            ),
-            look=Look(unit=RATIO, steps=above(0.01, 0.05), links=_LINKS),
-        ),
-        timeseries(
-            "Latency by service, 95th percentile",
-            Prom(
-                quantile(0.95, _DURATION, 'http_route!~".*/stream"', *_HERE, by=("service_name",)),
-                "{{service_name}}",
-                exemplar=True,
-            ),
-            says=Meaning(
-                "Each in its usual band; the gateway above those it calls.",
-                "Click a dot high up: the trace shows where the time went.",
-            ),
-            look=Look(unit=SECONDS, steps=above(0.25, 0.5), links=_LINKS),
-        ),
+        failures_by_service(),
+        latency_by_service(),
     ],
 )
 
@@ -239,7 +211,10 @@ _RUNNING = Row(
                 ' * on (instance) group_left (service_version) target_info{job="services"})',
                 look=Look(unit=SECONDS, decimals=0),
             ),
-            lines=Lines({"service_name": "Service", "service_version": "Version"}, _SERVICE_LINKS),
+            lines=Lines(
+                {"service_name": "Service", "service_version": "Version"},
+                service_links("${__value.text}"),
+            ),
             says=Meaning(
                 "One version of each service.",
                 "Two versions of one: a deploy is under way, or it stopped halfway.",
@@ -250,7 +225,7 @@ _RUNNING = Row(
             "Alerts firing",
             Column(
                 "State",
-                total(_ALERTS, *_ALERT_LABELS),
+                total(FIRING, *_ALERT_LABELS),
                 look=Look(mappings=value_names({"1": ("firing", "red")})),
                 coloured=True,
             ),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from dashboards.build import links
 from dashboards.build.model import Panel
+from dashboards.build.promql import series
 from dashboards.build.queries import GRAFANA, PROMETHEUS, Json
 from dashboards.build.variables import Variable
 
@@ -131,7 +132,7 @@ def _heading(row: Row, number: int, y: int) -> Json:
 
 
 def _annotations(variables: set[str]) -> list[Json]:
-    """Marks in every graph: alerts, starts of processes, and what the stack writes itself."""
+    """Marks in every graph: alerts, faults, starts of processes, and deploys as they are seen."""
     matchers = [
         matcher
         for variable, matcher in (
@@ -142,6 +143,7 @@ def _annotations(variables: set[str]) -> list[Json]:
     ]
     firing = ",".join(['alertstate="firing"', 'alertname!="Watchdog"', *matchers])
     started = ",".join(['job="services"', *matchers])
+    faults = series("service_fault_value", *matchers)
     return [
         _from_prometheus(
             "Alerts",
@@ -149,6 +151,13 @@ def _annotations(variables: set[str]) -> list[Json]:
             f"ALERTS{{{firing}}}",
             title="{{alertname}}",
             text="{{service_name}}{{messaging_destination_name}} ({{severity}})",
+        ),
+        _from_prometheus(
+            "Faults",
+            "purple",
+            f"max by (service_name, fault) ({faults} > 0)",
+            title="{{fault}} of {{service_name}}",
+            text="set on purpose",
         ),
         _from_prometheus(
             "Starts",
@@ -159,11 +168,11 @@ def _annotations(variables: set[str]) -> list[Json]:
         )
         | {"useValueForTime": "on"},
         {
-            "name": "Deploys and faults",
+            "name": "Deploys",
             "datasource": GRAFANA,
             "enable": True,
             "hide": False,
-            "iconColor": "purple",
+            "iconColor": "green",
             "target": {"type": "tags", "tags": [links.TAG], "matchAny": True, "limit": 100},
         },
     ]

@@ -57,9 +57,13 @@ def to_traces(service: str) -> Json:
     return {"title": "Traces", "url": _explore("jaeger", query), "targetBlank": False}
 
 
-def to_logs(service: str) -> Json:
-    """A link to the logs of `service`, a template such as `${__field.labels.service_name}`."""
-    query = {"queryType": "range", "expr": f'{{service_name="{service}"}}'}
+def to_logs(service: str, **fields: str) -> Json:
+    """A link to the logs of `service`, a template such as `${__field.labels.service_name}`.
+
+    `fields` are what its lines must have, templates too.
+    """
+    filters = "".join(f' | {name}="{value}"' for name, value in fields.items())
+    query = {"queryType": "range", "expr": f'{{service_name="{service}"}}{filters}'}
     return {"title": "Logs", "url": _explore("loki", query), "targetBlank": False}
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from dashboards.build.model import Look, Meaning, Panel, Size
-from dashboards.build.queries import Json, Prom, Query
+from dashboards.build.queries import Json, Loki, Prom, Query
 from dashboards.build.style import WORD_COLOURS, WORD_LABELS
 
 
@@ -59,7 +59,7 @@ def stat(
     size: Size = (4, 4),
 ) -> Panel:
     """One figure, coloured by its limits, with its course behind it."""
-    instant = isinstance(query, Prom) and query.instant
+    instant = isinstance(query, Prom | Loki) and query.instant
     return Panel(
         kind="stat",
         title=title,
@@ -121,8 +121,18 @@ def heatmap(title: str, query: Prom, *, says: Meaning, unit: str, size: Size = (
     )
 
 
-def logs(title: str, query: Query, *, says: Meaning, size: Size = (24, 12)) -> Panel:
-    """Log lines, newest first; a line's trace id opens the trace."""
+def logs(
+    title: str,
+    query: Query,
+    *,
+    says: Meaning,
+    size: Size = (24, 12),
+    fields: Sequence[str] = (),
+) -> Panel:
+    """Log lines, newest first; a line's trace id opens the trace.
+
+    `fields` are shown in the place of the line, where its event alone says too little.
+    """
     return Panel(
         kind="logs",
         title=title,
@@ -139,7 +149,8 @@ def logs(title: str, query: Query, *, says: Meaning, size: Size = (24, 12)) -> P
             "enableLogDetails": True,
             "dedupStrategy": "none",
             "sortOrder": "Descending",
-        },
+        }
+        | ({"displayedFields": list(fields)} if fields else {}),
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from dashboards.build.model import Look, Meaning, Panel, Size
-from dashboards.build.queries import Json, Prom
+from dashboards.build.queries import Json, Loki, Prom, Query
 
 
 @dataclass(frozen=True)
@@ -15,13 +15,14 @@ class Column:
 
     Attributes:
         title: Heading.
-        expr: PromQL that answers with one series a line, with exactly the table's labels.
+        asks: PromQL, or an instant query to Loki, that answers with one series a line, with exactly
+            the table's labels.
         look: Unit, limits and links.
         coloured: Whether the limits colour the figure.
     """
 
     title: str
-    expr: str
+    asks: str | Loki
     look: Look = field(default_factory=Look)
     coloured: bool = False
 
@@ -61,7 +62,7 @@ def table(title: str, *columns: Column, lines: Lines, says: Meaning, size: Size 
     return Panel(
         kind="table",
         title=title,
-        queries=tuple(Prom(c.expr, instant=True, format="table") for c in columns),
+        queries=tuple(_query(column) for column in columns),
         says=says,
         size=size,
         defaults={"custom": {"align": "auto", "filterable": False}},
@@ -73,6 +74,12 @@ def table(title: str, *columns: Column, lines: Lines, says: Meaning, size: Size 
         overrides=tuple(overrides),
         transformations=({"id": "merge", "options": {}}, organize),
     )
+
+
+def _query(column: Column) -> Query:
+    if isinstance(column.asks, str):
+        return Prom(column.asks, instant=True, format="table")
+    return column.asks
 
 
 def _value(index: int, count: int) -> str:

@@ -35,6 +35,11 @@ def logs(query: str, span: TimeRange, **fields: str) -> str:
     return f"/logs?{span.query(query=query, **fields)}"
 
 
+def incident(number: int | str) -> str:
+    """A notification with its evidence, its timeline and its runbook."""
+    return f"/alerts/{number}"
+
+
 def from_explore(query: Mapping[str, str]) -> str:
     """Where a link to Grafana's Explore leads in the console.
 

@@ -116,6 +116,31 @@ def test_a_dashboard_is_drawn_with_data(visit: Open, uid: str) -> None:
     expect(page.locator(".chart canvas").first).to_be_visible()
 
 
+def test_a_fault_is_seen_beside_what_it_does(visit: Open, stack: Stack) -> None:
+    """In the table of what is set, by whom it was set, and by the service that honours it."""
+    stack.command("fault", "set", "cart.latency_ms=7")
+    try:
+        eventually(
+            lambda: stack.samples('service_fault_value{service_name="cart"} == 7'),
+            within=15,
+            what="the fault as a metric",
+        )
+        page = visit("/dashboards/drills?from=now-5m&refresh=").page
+        table = page.get_by_role("region", name="Faults set now")
+        table.scroll_into_view_if_needed()
+        expect(table).to_contain_text("latency_ms")
+        for title, said in (
+            ("Who did it", "audit_target=cart.latency_ms"),
+            ("Services that noticed a fault", "latency_ms"),
+        ):
+            lines = page.locator(f"section[aria-label='{title}']")
+            lines.scroll_into_view_if_needed()
+            expect(lines).to_contain_text(said, timeout=PATIENCE_MS)
+        assert page.locator(".down").all_inner_texts() == []
+    finally:
+        stack.command("fault", "clear", "cart.latency_ms")
+
+
 def test_the_time_range_and_variables_are_in_the_address(visit: Open) -> None:
     """A choice changes the address, and the address makes the choice."""
     page = visit("/dashboards/service-detail?from=now-15m&var-service=cart&refresh=").page

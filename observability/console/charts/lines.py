@@ -116,4 +116,6 @@ def _stream(line: LogLine) -> dict[str, str]:
 def _value(key: str, value: str) -> object:
     if key in {"trace_id", "audit_trace"} and value:
         return link(value, addresses.trace(value))
+    if key == "notification" and value.isdigit():
+        return link(value, addresses.incident(value))
     return value

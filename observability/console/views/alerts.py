@@ -59,7 +59,7 @@ def card(one: Notification) -> Markup:
             "h3",
             element("span", one.severity, class_="severity"),
             " ",
-            link(one.summary or one.name, f"/alerts/{one.id}"),
+            link(one.summary or one.name, addresses.incident(one.id)),
         ),
         element("p", one.description),
         element(
@@ -129,7 +129,7 @@ def _table(received: Sequence[Notification]) -> Markup:
         [
             _when(one.received_at),
             element("span", one.status, class_=f"state {one.status} {one.severity}"),
-            link(one.name, f"/alerts/{one.id}"),
+            link(one.name, addresses.incident(one.id)),
             one.summary,
             _go(one),
         ]

@@ -22,4 +22,8 @@ OPTIONAL: Final[Mapping[str, str]] = {
     "db_client_": "it has no database",
     "cache_": "it has no cache",
 }
-QUIET_FIELDS: Final[Mapping[str, str]] = {}
+_OF_DRILLS = (
+    *("drill", "alert", "alert_severity", "began", "held", "outcome"),
+    *("firing_seconds", "received_seconds", "resolved_seconds"),
+)
+QUIET_FIELDS: Final[Mapping[str, str]] = dict.fromkeys(_OF_DRILLS, "belfry drill writes it")

@@ -173,6 +173,13 @@ def test_log_lines_lead_to_their_trace_and_their_neighbours() -> None:
     assert "at=1000000000" in drawn.html
 
 
+def test_a_line_about_a_notification_leads_to_its_incident() -> None:
+    """Where its evidence and its runbook are."""
+    fields = {"service_name": "console", "notification": "17", "alert": "TokenAbuse"}
+    found = LogLine(1_000_000_000, "notification_received", fields)
+    assert '<a href="/alerts/17">17</a>' in draw(panel("logs"), [answer(lines=[found])], VIEW).html
+
+
 def test_a_kind_that_is_not_drawn_says_so() -> None:
     """Rather than to break the page."""
     assert "does not draw" in draw(panel("geomap"), [answer(line("a", 1))], VIEW).html

@@ -34,6 +34,7 @@ _RUNTIME = {
     "telemetry_queue_size",
 }
 _SHOP = {
+    "service_fault_value",
     "shop_order_to_shipment_seconds_bucket",
     "shop_order_value_euros_sum",
     "shop_orders_total",
@@ -65,6 +66,7 @@ _BACKENDS = {
     "prometheus_tsdb_head_samples_appended_total",
     "prometheus_tsdb_head_series",
 }
+_INBOX = {"inbox_notifications_total"}
 _PROMETHEUS = {"ALERTS", "scrape_duration_seconds", "scrape_samples_post_metric_relabeling", "up"}
 
 _ALERTS = {
@@ -105,7 +107,7 @@ RECORDED = {
 }
 """Figures that recording rules make of the metrics."""
 
-METRICS = _HTTP | _PARTS | _RUNTIME | _SHOP | _SPANS | _BACKENDS | _PROMETHEUS | _ALERTS
+METRICS = _HTTP | _PARTS | _RUNTIME | _SHOP | _SPANS | _BACKENDS | _INBOX | _PROMETHEUS | _ALERTS
 
 LABELS = {
     *("service_name", "service_namespace", "service_version", "deployment_environment_name"),
@@ -117,5 +119,5 @@ LABELS = {
     *("span_name", "status_code"),
     *("alertname", "alertstate", "severity"),
     *("exporter", "integration", "method", "route", "rule_group"),
-    *("slo", "factor", "window", "span_kind", "chain", "device", "check", "component"),
+    *("slo", "factor", "window", "span_kind", "chain", "device", "check", "component", "fault"),
 }

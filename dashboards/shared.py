@@ -1,0 +1,62 @@
+"""What stands on more than one dashboard: services by their signals, alerts that fire."""
+
+from dashboards.build.links import to_dashboard, to_logs, to_traces
+from dashboards.build.model import Look, Meaning, Panel
+from dashboards.build.panels import timeseries
+from dashboards.build.promql import ENVIRONMENT, SERVICE, quantile, rate, series, total
+from dashboards.build.queries import Json, Prom
+from dashboards.build.style import RATIO, SECONDS, above
+
+HERE = (SERVICE, ENVIRONMENT)
+DURATION = "http_server_request_duration_seconds"
+REQUESTS = rate(f"{DURATION}_count", *HERE)
+FAILURES = rate(f"{DURATION}_count", 'http_response_status_code=~"5.."', *HERE)
+#: Streams last as long as somebody looks, so that their duration tells nothing.
+ANSWERED = ('http_route!~".*/stream"', *HERE)
+FIRING = series("ALERTS", 'alertstate="firing"', 'alertname!="Watchdog"')
+
+
+def service_links(service: str) -> tuple[Json, ...]:
+    """From a value to the service that it is about; `service` as in `${__value.text}`."""
+    return (
+        to_dashboard("Service", "service-detail", service=service),
+        to_traces(service),
+        to_logs(service),
+    )
+
+
+LINKS = service_links("${__field.labels.service_name}")
+
+
+def failures_by_service() -> Panel:
+    """The share of requests that fail."""
+    return timeseries(
+        "Failures by service",
+        Prom(
+            f"{total(FAILURES, 'service_name')} / {total(REQUESTS, 'service_name')}",
+            "{{service_name}}",
+        ),
+        says=Meaning(
+            "No line at all, or at 0.",
+            "Open the service, its failing routes and an exemplar's trace.",
+            quiet="no request has ended in a 5xx.",
+        ),
+        look=Look(unit=RATIO, steps=above(0.01, 0.05), links=LINKS),
+    )
+
+
+def latency_by_service() -> Panel:
+    """How long requests take, with the traces behind it."""
+    return timeseries(
+        "Latency by service, 95th percentile",
+        Prom(
+            quantile(0.95, DURATION, *ANSWERED, by=("service_name",)),
+            "{{service_name}}",
+            exemplar=True,
+        ),
+        says=Meaning(
+            "Each in its usual band; the gateway above those it calls.",
+            "Click a dot high up: the trace shows where the time went.",
+        ),
+        look=Look(unit=SECONDS, steps=above(0.25, 0.5), links=LINKS),
+    )
