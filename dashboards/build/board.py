@@ -155,7 +155,8 @@ def _annotations(variables: set[str]) -> list[Json]:
         _from_prometheus(
             "Faults",
             "purple",
-            f"max by (service_name, fault) ({faults} > 0)",
+            # a mark is where the answer is exactly 1
+            f"max by (service_name, fault) ({faults} > bool 0) == 1",
             title="{{fault}} of {{service_name}}",
             text="set on purpose",
         ),
