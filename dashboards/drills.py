@@ -12,6 +12,7 @@ from dashboards.build.variables import ENVIRONMENT as ENVIRONMENT_VARIABLE
 from dashboards.build.variables import INTERVAL, SERVICES
 from dashboards.shared import (
     FIRING,
+    FIRING_HERE,
     HERE,
     LINKS,
     failures_by_service,
@@ -23,10 +24,12 @@ from dashboards.shared import (
 _PAGED_WITHIN = 15
 _NO_FAULT = "no fault is set."
 _NO_DRILL = "no drill was played in the time shown."
-_SET = f"max by (service_name, fault) ({series('service_fault_value', *HERE)} > 0)"
-_FIRING = series(
-    "ALERTS", 'alertstate="firing"', 'alertname!="Watchdog"', 'service_name=~"$service|"'
-)
+_NO_PAGE = "no drill with a paging alert was played in the time shown."
+_FAULT = series("service_fault_value", *HERE)
+_SET = f"max by (service_name, fault) ({_FAULT} > 0)"
+#: Over whole intervals: what lasted for less than one is not to fall between two points.
+_WAS_SET = f"max by (service_name, fault) (max_over_time({_FAULT}[$__interval]) > bool 0) == 1"
+_RANG = f"max_over_time({FIRING_HERE}[$__interval])"
 _REPLICAS = series("up", 'job="services"', *HERE)
 _DRILLS = f'{{service_name="belfry", log_stream="app", {ENVIRONMENT}}}'
 _ALERTS = f"{_DRILLS} |= `drill_alert`"
@@ -64,7 +67,10 @@ _NOW = Row(
         stat(
             "Alerts firing",
             Prom(f"count({FIRING}) or vector(0)"),
-            says=Meaning("0, or those that the fault is meant to ring.", "Docs: docs/runbooks."),
+            says=Meaning(
+                "0, or those that the fault is meant to ring.",
+                "Each has its page in docs/runbooks.",
+            ),
             look=Look(steps=above(1), decimals=0),
         ),
         stat(
@@ -74,23 +80,23 @@ _NOW = Row(
             look=Look(decimals=0),
         ),
         stat(
-            "Drills failed, false alarms",
+            "Failed, false alarms",
             _count(_WRONG),
             says=Meaning("0.", "*Drills* below says why: an alert did not ring as it must."),
             look=Look(steps=above(1), decimals=0),
         ),
         stat(
-            "Fault to page, 95th percentile",
+            "Fault to page, p95",
             Loki(f"quantile_over_time(0.95, {_PAGES} [$__range]) by ()", instant=True),
             says=Meaning(
                 f"Below {_PAGED_WITHIN} s.",
                 "Between firing and received: grouping and the inbox. Before: scrapes and rules.",
-                quiet="no drill with a paging alert was played in the time shown.",
+                quiet=_NO_PAGE,
             ),
             look=Look(unit=SECONDS, steps=above(_PAGED_WITHIN, 60), decimals=1),
         ),
         stat(
-            "Notifications received",
+            "Notifications",
             Prom(total(increase("inbox_notifications_total", ENVIRONMENT))),
             says=Meaning("0, or two an alert: its begin and its end.", "Read them in the inbox."),
             look=Look(decimals=0),
@@ -103,19 +109,19 @@ _CAUSE = Row(
     [
         timeseries(
             "Faults set over time",
-            Prom(f"{_SET} > bool 0", "{{service_name}} {{fault}}"),
+            Prom(_WAS_SET, "{{service_name}} {{fault}}"),
             says=Meaning(
                 "Nothing, or a block as long as a drill.",
                 "A block without an end was forgotten: `belfry fault clear`.",
                 quiet=_NO_FAULT,
             ),
             look=Look(decimals=0, links=LINKS),
-            style="stacked",
+            style="bars",
         ),
         timeseries(
             "Alerts firing over time",
             Prom(
-                total(_FIRING, "alertname", "service_name", using="count"),
+                total(_RANG, "alertname", "service_name", using="count"),
                 "{{alertname}} {{service_name}}",
             ),
             says=Meaning(
@@ -124,14 +130,14 @@ _CAUSE = Row(
                 quiet="no alert fires.",
             ),
             look=Look(decimals=0, links=LINKS),
-            style="stacked",
+            style="bars",
         ),
         table(
             "Faults set now",
             Column("Value", _SET, Look(unit=COUNT)),
             Column(
                 "Replicas",
-                f"count by (service_name, fault) ({series('service_fault_value', *HERE)} > 0)",
+                f"count by (service_name, fault) ({_FAULT} > 0)",
                 Look(decimals=0),
             ),
             lines=Lines(
@@ -206,7 +212,7 @@ _OUTCOME = Row(
             says=Meaning(
                 f"Below {_PAGED_WITHIN} s.",
                 "Higher than usual: scrapes, rules or the Alertmanager are late; see the stack.",
-                quiet="no drill with a paging alert was played in the time shown.",
+                quiet=_NO_PAGE,
             ),
             look=Look(
                 unit=SECONDS,
@@ -245,7 +251,7 @@ _LOG = Row(
                 quiet="nobody broke anything on purpose.",
             ),
             size=(12, 10),
-            fields=("audit_action", "audit_target", "audit_detail", "audit_actor"),
+            fields=("audit_target", "audit_action", "audit_actor", "audit_detail"),
         ),
         logs(
             "Services that noticed a fault",
@@ -267,7 +273,7 @@ _LOG = Row(
                 quiet=_NO_DRILL,
             ),
             size=(12, 10),
-            fields=("drill", "outcome", "alert", "received_seconds", "problems", "alarm"),
+            fields=("drill", "outcome", "problems", "alarm", "alert", "received_seconds"),
         ),
         logs(
             "Notifications received",
@@ -278,7 +284,7 @@ _LOG = Row(
                 quiet="nothing rang in the time shown.",
             ),
             size=(12, 10),
-            fields=("status", "alert", "about", "summary", "notification"),
+            fields=("alert", "status", "about", "summary", "notification"),
         ),
     ],
 )

@@ -13,7 +13,10 @@ REQUESTS = rate(f"{DURATION}_count", *HERE)
 FAILURES = rate(f"{DURATION}_count", 'http_response_status_code=~"5.."', *HERE)
 #: Streams last as long as somebody looks, so that their duration tells nothing.
 ANSWERED = ('http_route!~".*/stream"', *HERE)
-FIRING = series("ALERTS", 'alertstate="firing"', 'alertname!="Watchdog"')
+_FIRES = ('alertstate="firing"', 'alertname!="Watchdog"')
+FIRING = series("ALERTS", *_FIRES)
+#: Those about the services chosen, and those about no service.
+FIRING_HERE = series("ALERTS", *_FIRES, 'service_name=~"$service|"')
 
 
 def service_links(service: str) -> tuple[Json, ...]:

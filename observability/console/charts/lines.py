@@ -35,17 +35,27 @@ _LONGEST = 300
 def draw(panel: Panel, answers: Sequence[Answer], _view: View) -> Drawing:
     """The lines, newest first."""
     found = [line for answer in answers for line in answer.lines]
-    return Drawing(html=listed(found, panel.title))
+    wanted = panel.options.get("displayedFields", [])
+    return Drawing(html=listed(found, panel.title, fields=wanted))
 
 
-def listed(found: Sequence[LogLine], label: str, *, here: int | None = None) -> Markup:
-    """Lines as a list; `here` is the time of the one to point out."""
-    items = [row(line, pointed=line.at == here) for line in found]
+def listed(
+    found: Sequence[LogLine], label: str, *, here: int | None = None, fields: Sequence[str] = ()
+) -> Markup:
+    """Lines as a list.
+
+    Args:
+        found: the lines, in order.
+        label: what they are.
+        here: the time of the one to point out.
+        fields: those to show beside the event; some of all if none is named.
+    """
+    items = [row(line, pointed=line.at == here, fields=fields) for line in found]
     return element("ol", *items, class_="lines", aria_label=label, tabindex="0", role="list")
 
 
-def row(line: LogLine, *, pointed: bool = False) -> Markup:
-    """One line, folded; opened it shows all its fields."""
+def row(line: LogLine, *, pointed: bool = False, fields: Sequence[str] = ()) -> Markup:
+    """One line, folded, with these fields or some of them; opened it shows all."""
     level = line.fields.get("level", "info")
     at = line.at / 1e9
     service = line.fields.get("service_name", "")
@@ -59,7 +69,7 @@ def row(line: LogLine, *, pointed: bool = False) -> Markup:
         " ",
         element("span", event(line.line), class_="event"),
         " ",
-        element("span", _brief(line), class_="fields"),
+        element("span", _brief(line, fields), class_="fields"),
     )
     trace = (
         link(
@@ -90,13 +100,10 @@ def event(text: str) -> str:
     return text
 
 
-def _brief(line: LogLine) -> str:
-    shown = [
-        f"{key}={value[:60]}"
-        for key, value in line.fields.items()
-        if key not in _IDENTITY and key != "service_instance_id"
-    ]
-    return " ".join(shown[:_BESIDE])[:_LONGEST]
+def _brief(line: LogLine, wanted: Sequence[str]) -> str:
+    own = [key for key in line.fields if key not in _IDENTITY and key != "service_instance_id"]
+    names = [key for key in wanted if key in own] if wanted else own[:_BESIDE]
+    return " ".join(f"{key}={line.fields[key][:60]}" for key in names)[:_LONGEST]
 
 
 def _all(line: LogLine, at: float) -> Markup:

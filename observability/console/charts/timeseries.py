@@ -163,7 +163,8 @@ def _limits(panel: Panel) -> Json:
     }
     if panel.defaults.get("unit") == "percentunit" and "max" not in found:
         return found | {"minInterval": 0.01}
-    return found
+    # what is counted in whole numbers has no label between two of them
+    return found | ({"minInterval": 1} if panel.defaults.get("decimals") == 0 else {})
 
 
 def _legend(named: Named) -> Json:

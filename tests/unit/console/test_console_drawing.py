@@ -173,6 +173,25 @@ def test_log_lines_lead_to_their_trace_and_their_neighbours() -> None:
     assert "at=1000000000" in drawn.html
 
 
+def test_a_panel_says_which_fields_stand_beside_a_line() -> None:
+    """Those alone, in its order; who logged it stands there anyway."""
+    fields = {"service_name": "belfry", "alert": "A", "drill": "d", "outcome": "ok"}
+    found = LogLine(1_000_000_000, "drill_alert", fields)
+    shown = panel("logs", options={"displayedFields": ["service_name", "outcome", "drill", "no"]})
+    html = draw(shown, [answer(lines=[found])], VIEW).html
+    assert '<span class="fields">outcome=ok drill=d</span>' in html
+    assert ">alert=A drill=d outcome=ok<" in draw(panel("logs"), [answer(lines=[found])], VIEW).html
+
+
+def test_what_is_counted_in_whole_numbers_has_a_whole_axis() -> None:
+    """No second label for the same number."""
+    whole = panel("timeseries", fieldConfig={"defaults": {"decimals": 0}})
+    assert chart(draw(whole, [answer(line("a", 1))], VIEW))["yAxis"]["minInterval"] == 1
+    assert (
+        "minInterval" not in chart(draw(panel("timeseries"), [answer(line("a", 1))], VIEW))["yAxis"]
+    )
+
+
 def test_a_line_about_a_notification_leads_to_its_incident() -> None:
     """Where its evidence and its runbook are."""
     fields = {"service_name": "console", "notification": "17", "alert": "TokenAbuse"}

@@ -206,7 +206,7 @@ def test_prometheus_can_parse_every_query(tmp_path: Path) -> None:
     if promtool is None:
         pytest.fail("promtool is neither on PATH nor built: run `belfry up` once")
     filled = [
-        re.sub(r"\$(interval|__range|__rate_interval)\b", "5m", expr)
+        re.sub(r"\$(interval|__interval|__range|__rate_interval)\b", "5m", expr)
         for uid in UIDS
         for expr in promql(uid)
     ]
