@@ -76,12 +76,15 @@ def _is_on_record(stack: Stack, report: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_drill_restores(stack: Stack, number: signal.Signals) -> None:
-    """Asked to end, it clears its fault first."""
+    """Asked to end, it clears its fault first, and says that it did not come to its end."""
+    query = '{service_name="belfry"} |= "drill_interrupted"'
+    before = len(stack.log_lines(query))
     with _under_way(stack) as drill:
         drill.send_signal(number)
         assert drill.wait(timeout=30) == 1
         assert _value(stack, FAULT) == 0
         assert not (stack.state / "drill.json").exists()
+    eventually(lambda: len(stack.log_lines(query)) > before, within=15, what="a line that says so")
 
 
 def test_a_killed_drill_is_put_right_by_the_next(stack: Stack) -> None:
