@@ -4,8 +4,9 @@ The console draws what is here, `belfry verify` checks that every panel has data
 """
 
 from observability.boards.answers import Answer, Backends, Span, ask
+from observability.boards.fields import attributes, seconds
 from observability.boards.model import Board, Panel, Target, Variable, load_all, load_board
-from observability.boards.variables import Values, fill, resolve
+from observability.boards.variables import Values, asked_label, fill, resolve
 
 __all__ = [
     "Answer",
@@ -17,8 +18,11 @@ __all__ = [
     "Values",
     "Variable",
     "ask",
+    "asked_label",
+    "attributes",
     "fill",
     "load_all",
     "load_board",
     "resolve",
+    "seconds",
 ]

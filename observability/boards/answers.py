@@ -1,9 +1,9 @@
 """Answers to a panel's queries, asked from the backends as Grafana's data sources would."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from observability.boards.fields import attributes, seconds
 from observability.boards.model import Panel, Target
 from observability.boards.variables import Values, fill
 from observability.query import Exemplar, Jaeger, LogLine, Loki, Prometheus, Search, Series, Trace
@@ -11,8 +11,6 @@ from observability.query import Exemplar, Jaeger, LogLine, Loki, Prometheus, Sea
 _POINTS = 200
 _LEAST_STEP = 5.0
 _SCRAPE_SECONDS = 5.0
-_DURATION = re.compile(r"(?P<number>[\d.]+)(?P<unit>ms|us|µs|s|m)$")
-_UNITS = {"us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0}
 
 
 @dataclass(frozen=True)
@@ -135,9 +133,9 @@ async def _from_jaeger(
             start=span.start,
             end=span.end,
             operation=raw.get("operation") or None,
-            attributes=_tags(raw.get("tags", "")),
-            shortest=_seconds(raw.get("minDuration", "")),
-            longest=_seconds(raw.get("maxDuration", "")),
+            attributes=attributes(raw.get("tags", "")),
+            shortest=seconds(raw.get("minDuration", "")),
+            longest=seconds(raw.get("maxDuration", "")),
             limit=int(raw.get("limit", 20)),
         )
         return Answer(target, f"traces of {search.service}", traces=await jaeger.search(search))
@@ -145,14 +143,3 @@ async def _from_jaeger(
         trace = await jaeger.trace(raw["query"])
         return Answer(target, raw["query"], traces=[trace] if trace else [])
     return Answer(target, "service map", series=await jaeger.dependencies(span.start, span.end))
-
-
-def _tags(text: str) -> dict[str, str]:
-    """`error=true http.route=/orders` as a mapping."""
-    pairs = (one.partition("=") for one in text.split())
-    return {key: value for key, _, value in pairs if value}
-
-
-def _seconds(text: str) -> float | None:
-    found = _DURATION.match(text)
-    return float(found["number"]) * _UNITS[found["unit"]] if found else None

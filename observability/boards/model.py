@@ -101,17 +101,6 @@ class Board:
     annotations: tuple[Json, ...]
     links: tuple[Json, ...]
 
-    def panel(self, panel_id: int) -> Panel:
-        """The panel with that id.
-
-        Raises:
-            KeyError: there is none.
-        """
-        for panel in self.panels:
-            if panel.id == panel_id:
-                return panel
-        raise KeyError(panel_id)
-
 
 def load_all(folder: Path) -> list[Board]:
     """All dashboards of a folder, by title."""

@@ -12,6 +12,7 @@ from observability.boards.model import Board, Variable
 from observability.query import Prometheus
 
 ALL = "$__all"
+_SAID_FOR_ALL = frozenset({ALL, "All"})
 _LABEL_VALUES = re.compile(
     r"label_values\((?:(?P<selector>.+),\s*)?(?P<label>\w+)\s*\)$", re.DOTALL
 )
@@ -88,6 +89,15 @@ def fill(
     return _REFERENCE.sub(replaced, text)
 
 
+def asked_label(variable: Variable) -> tuple[str, str] | None:
+    """The label whose values are a variable's choices, and of which series (empty: of all).
+
+    None if its choices come from elsewhere.
+    """
+    found = _LABEL_VALUES.match(variable.query) if variable.kind == "query" else None
+    return (found["label"], found["selector"] or "") if found else None
+
+
 async def _choices(
     variable: Variable, before: Mapping[str, Values], prometheus: Prometheus
 ) -> tuple[str, ...]:
@@ -95,19 +105,23 @@ async def _choices(
         return tuple(one.strip() for one in variable.query.split(","))
     if variable.kind != "query":
         return variable.default
-    asked = _LABEL_VALUES.match(variable.query)
+    asked = asked_label(variable)
     if asked is None:
         return ()
-    selector = asked["selector"]
+    label, selector = asked
     filled = fill(selector, before, "prometheus") if selector else None
-    return tuple(await prometheus.label_values(asked["label"], filled))
+    return tuple(await prometheus.label_values(label, filled))
 
 
 def _chosen(
     variable: Variable, choices: tuple[str, ...], given: Sequence[str] | None
 ) -> tuple[str, ...]:
-    if given:
-        return (ALL,) if ALL in given or "All" in given else tuple(given)
+    typed = variable.kind == "textbox"
+    named = [value for value in given or () if typed or value not in _SAID_FOR_ALL]
+    if variable.include_all and len(named) < len(given or ()):
+        return (ALL,)
+    if named:
+        return tuple(named) if variable.multi else (named[0],)
     if variable.default and (variable.default != ("",) or variable.kind == "textbox"):
         return variable.default
     if variable.include_all:

@@ -6,14 +6,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from observability.boards import attributes, seconds
 from observability.console.context import Context
 from observability.console.timerange import TimeRange
 from observability.query import Search, Trace
 
 LIMIT = 20
 _LEAST_EACH = 4
-_DURATION = re.compile(r"\s*(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>ms|us|µs|s|m)?\s*$")
-_UNITS = {"us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, None: 1e-3}
 _TRACE_ID = re.compile(r"[0-9a-f]{32}$")
 
 
@@ -32,9 +31,7 @@ class Wanted:
     @property
     def attributes(self) -> dict[str, str]:
         """Attributes that a span must have."""
-        pairs = (one.partition("=") for one in self.tags.split())
-        found = {key: value for key, _, value in pairs if value}
-        return found | ({"error": "true"} if self.errors else {})
+        return attributes(self.tags) | ({"error": "true"} if self.errors else {})
 
 
 @dataclass(frozen=True)
@@ -50,12 +47,6 @@ def wanted(query: Mapping[str, str]) -> Wanted:
     texts = ("service", "operation", "shortest", "longest", "order", "tags")
     given = {name: query.get(name, "").strip()[:300] for name in texts}
     return Wanted(errors=query.get("errors", "") in {"1", "true", "on"}, **given)
-
-
-def seconds(text: str) -> float | None:
-    """A length of time such as `250ms`, `1.5s` or, in milliseconds, `250`; None if it is none."""
-    found = _DURATION.match(text)
-    return float(found["number"]) * _UNITS[found["unit"]] if found else None
 
 
 def trace_id(text: str) -> str | None:

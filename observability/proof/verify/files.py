@@ -11,7 +11,7 @@ import yaml
 
 from observability import alerting
 from observability.backends import grafana
-from observability.boards import Board, load_board
+from observability.boards import Board, asked_label, load_board
 from observability.settings import Settings
 
 _ALERTING = Path(alerting.__file__).parent
@@ -23,7 +23,6 @@ _INLINE = re.compile(r"`(?P<name>[a-z][a-z0-9]*(?:_[a-z0-9]+)+)(?:\{[^`]*\})?`")
 _METRIC_ENDINGS = ("_total", "_seconds", "_bytes", "_bucket", "_count", "_depth")
 _PRINTED_QUERY = re.compile(r'query\s+\(\s*printf\s+"(?P<query>(?:[^"\\]|\\.)+)"')
 _RULE_LABEL = re.compile(r"\$labels\.(\w+)")
-_LABEL_VALUES = re.compile(r"label_values\((?P<selector>.+),\s*(?P<label>\w+)\s*\)$", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -107,10 +106,10 @@ def _of_board(name: str, board: Board) -> Iterator[Query]:
                 place = f"{name}: panel “{panel.title}”"
                 yield Query(languages[target.kind], target.expression, place)
     for variable in board.variables:
-        asked = _LABEL_VALUES.match(variable.query) if variable.kind == "query" else None
-        if asked:
+        label, selector = asked_label(variable) or ("", "")
+        if selector:
             # as a count by the label, so that the label is looked at too
-            text = f"count by ({asked['label']}) ({asked['selector']})"
+            text = f"count by ({label}) ({selector})"
             yield Query("promql", text, f"{name}: variable {variable.name}")
     for mark in board.annotations:
         kind = mark.get("datasource", {}).get("type", "")
