@@ -9,7 +9,7 @@ from observability.console.timerange import TimeRange
 LAST_HALF_HOUR = TimeRange("now-30m", "now")
 
 
-def dashboard(uid: str, span: TimeRange, **variables: str) -> str:
+def dashboard(uid: str, span: TimeRange, **variables: str | Sequence[str]) -> str:
     """A dashboard, with some of its variables chosen."""
     chosen = {f"var-{name}": value for name, value in variables.items()}
     return f"/dashboards/{quote(uid)}?{span.query(**chosen)}"

@@ -9,10 +9,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from fastapi import FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.exception_handlers import http_exception_handler
 from fastapi.responses import RedirectResponse
 from fastapi.staticfiles import StaticFiles
-from nicegui import ui
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp
 
 from observability import instrument
 from observability.alerting.desk import Desk
@@ -23,7 +25,9 @@ from observability.console import actions, addresses
 from observability.console.access import Access
 from observability.console.assets import Assets
 from observability.console.context import Context
+from observability.console.frame import page
 from observability.console.loadrun import LoadRun
+from observability.console.markup import element
 from observability.console.policy import Policy
 from observability.console.stopping import on_stop_signal
 from observability.console.views import (
@@ -39,12 +43,10 @@ from observability.console.views import (
 from observability.console.watching import watching
 from observability.settings import Settings, load_settings
 
-# A busy machine may take a while to connect; a page that is given up before reloads itself.
-_RECONNECT_SECONDS = 20.0
 _STATIC = Path(__file__).parent / "static"
 
 
-def create_app(settings: Settings) -> FastAPI:
+def create_app(settings: Settings) -> ASGIApp:
     """The console with its inbox in the state folder of `settings`."""
     inbox = Inbox(Store(settings.inbox_file))
     desk = Desk(inbox, settings, load_notify(os.environ))
@@ -66,19 +68,28 @@ def create_app(settings: Settings) -> FastAPI:
     console.include_router(actions.router(actions.Actions(settings, access, load)))
     _add_health(console, inbox.store)
     _add_ways_from_grafana(console)
+    parts = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    pages = _pages(context, access, load)
+    for app in (console, parts):
+        app.include_router(pages)
+        app.add_exception_handler(HTTPException, _not_there)
+    return Policy(Assets(console, parts, StaticFiles(directory=_STATIC)))
+
+
+def _pages(context: Context, access: Access, load: LoadRun) -> APIRouter:
+    pages = APIRouter(include_in_schema=False)
     for view in (overview, dashboards, traces, trace, logs, alerts, runbooks):
-        view.register(context)
-    controls.register(context, access, load)
-    # NiceGUI's own pages come last: it is mounted where nothing else answers.
-    ui.run_with(
-        console,
-        title="Belfry",
-        tailwind=False,
-        language="en-US",
-        dark=False,
-        reconnect_timeout=_RECONNECT_SECONDS,
-    )
-    return console
+        view.register(pages, context)
+    controls.register(pages, context, access, load)
+    return pages
+
+
+async def _not_there(request: Request, error: Exception) -> Response:
+    """A page for people where a page was asked for."""
+    if not isinstance(error, HTTPException) or request.url.path.startswith("/api/"):
+        return await http_exception_handler(request, error)  # type: ignore[arg-type]
+    title = "Not found" if error.status_code == 404 else "Not done"
+    return page(title, "", element("p", error.detail, role="alert"), status=error.status_code)
 
 
 def _add_health(console: FastAPI, store: Store) -> None:
@@ -109,4 +120,4 @@ def _add_ways_from_grafana(console: FastAPI) -> None:
         return RedirectResponse(addresses.from_explore(dict(request.query_params)))
 
 
-app = Policy(Assets(create_app(load_settings()), StaticFiles(directory=_STATIC)))
+app = create_app(load_settings())

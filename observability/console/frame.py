@@ -1,12 +1,9 @@
 """What all pages have around their content: header, ways to the views, heading, toolbar.
 
-It is plain HTML in the page as it is sent, so it is there before anything else is loaded.
+All of it is there as the page is sent: a part that takes a while comes later (`parts`).
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
-from nicegui import ui
+from fastapi.responses import HTMLResponse
 
 from observability.console.markup import Markup, element, join, link, option
 from observability.console.timerange import OFFERED, TimeRange
@@ -19,31 +16,39 @@ VIEWS = {
     "/alerts": "Alerts",
     "/controls": "Controls",
 }
-REFRESHES = {"": "off", "5": "5 s", "10": "10 s", "30": "30 s", "60": "1 min"}
-_HEAD = """
+_HEAD = Markup(
+    """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>{} · Belfry</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
 <link rel="icon" href="/static/belfry.svg" type="image/svg+xml">
 <link rel="stylesheet" href="/static/console.css">
-<script src="/static/console.js"></script>
+<script src="/static/console.js"></script></head><body>
 """
+)
+REFRESHES = {"": "off", "5": "5 s", "10": "10 s", "30": "30 s", "60": "1 min"}
 
 
-@contextmanager
-def frame(
-    title: str, here: str, *, toolbar: Markup | None = None, above: Markup | None = None
-) -> Iterator[None]:
-    """A page; what is made within is its content.
+def page(
+    title: str,
+    here: str,
+    *content: object,
+    toolbar: Markup | None = None,
+    above: Markup | None = None,
+    status: int = 200,
+) -> HTMLResponse:
+    """A whole page.
 
     Args:
         title: the heading.
         here: path of the view in the header that it belongs to.
+        content: what stands below the heading.
         toolbar: a form beside the heading.
         above: what stands above the heading, such as the way back.
+        status: of the answer.
     """
-    ui.page_title(f"{title} · Belfry")
-    ui.add_head_html(_HEAD)
-    ui.add_body_html(str(_header(here) + _heading(title, toolbar, above)))
-    with ui.element("div").classes("view"):
-        yield
+    body = element("main", _heading(title, toolbar, above), *content, id="content", tabindex="-1")
+    html = _HEAD.format(title) + _header(here) + body + Markup("</body></html>")
+    return HTMLResponse(str(html), status)
 
 
 def span_fields(shown: TimeRange, refresh: str | None = None) -> Markup:
@@ -126,7 +131,7 @@ def _header(here: str) -> Markup:
         for path, name in VIEWS.items()
     ]
     mark = Markup('<img src="/static/belfry.svg" alt="" width="26" height="26">')
-    return element("a", "Skip to the content", href="#app", class_="skip") + element(
+    return element("a", "Skip to the content", href="#content", class_="skip") + element(
         "header",
         element("a", mark, " Belfry", href="/", class_="name"),
         element("nav", *ways, aria_label="Views"),

@@ -2,6 +2,7 @@
 
 import re
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import urlencode
@@ -46,9 +47,9 @@ class TimeRange:
             start = end - 60
         return Span(max(start, end - _LONGEST), end)
 
-    def query(self, **more: str) -> str:
-        """As a query string, with further parameters."""
-        return urlencode({"from": self.start, "to": self.end, **more})
+    def query(self, **more: str | Sequence[str]) -> str:
+        """As a query string, with further parameters, of which one may have several values."""
+        return urlencode({"from": self.start, "to": self.end, **more}, doseq=True)
 
 
 def parse(start: str | None, end: str | None, default: str = DEFAULT) -> TimeRange:

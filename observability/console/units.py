@@ -53,6 +53,11 @@ class Scale:
             return "∞" if value > 0 else "-∞"
         return f"{self.prefix}{value * self.factor:,.{self.decimals}f}{self.suffix}"
 
+    def brief(self, value: float) -> str:
+        """A round value, without the zeros at its end."""
+        written = f"{value * self.factor:,.{max(2, self.decimals)}f}".rstrip("0").rstrip(".")
+        return f"{self.prefix}{'0' if written == '-0' else written}{self.suffix}"
+
 
 def scale(unit: str, reference: float, decimals: int | None = None) -> Scale:
     """The scale at which `reference` has a readable number of digits.

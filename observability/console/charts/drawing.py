@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 from observability.boards import Answer, Panel
 from observability.console.charts import gauge, graph, heatmap, lines, stat, tables, timeseries
-from observability.console.charts.view import Drawing, View
-from observability.console.markup import element, join
+from observability.console.charts.view import View
+from observability.console.markup import Markup, element, join
 
-Drawer = Callable[[Panel, Sequence[Answer], View], Drawing]
+Drawer = Callable[[Panel, Sequence[Answer], View], Markup]
 
 _DRAWERS: Mapping[str, Drawer] = {
     "timeseries": timeseries.draw,
@@ -20,10 +20,10 @@ _DRAWERS: Mapping[str, Drawer] = {
     "nodeGraph": graph.draw,
 }
 
-__all__ = ["Drawing", "View", "draw"]
+__all__ = ["View", "draw"]
 
 
-def draw(panel: Panel, answers: Sequence[Answer], view: View) -> Drawing:
+def draw(panel: Panel, answers: Sequence[Answer], view: View) -> Markup:
     """A panel with its answers; one without data says why."""
     drawer = _DRAWERS.get(panel.kind)
     if drawer is None:
@@ -33,7 +33,7 @@ def draw(panel: Panel, answers: Sequence[Answer], view: View) -> Drawing:
     return drawer(panel, answers, view)
 
 
-def empty(why: str, *, calm: bool = False) -> Drawing:
+def empty(why: str, *, calm: bool = False) -> Markup:
     """No data, and why: `calm` if that is how it should be."""
     said = "Nothing to show, as it should be: " if calm else "Nothing to show: "
-    return Drawing(html=element("p", join([said, why]), class_="empty calm" if calm else "empty"))
+    return element("p", join([said, why]), class_="empty calm" if calm else "empty")

@@ -6,15 +6,15 @@ from observability.boards import Answer, Panel
 from observability.console.charts import fields
 from observability.console.charts.stat import last, value_text
 from observability.console.charts.timeseries import names
-from observability.console.charts.view import Drawing, View
+from observability.console.charts.view import View
 from observability.console.markup import Markup, element
 from observability.query import Series
 
 
-def draw(panel: Panel, answers: Sequence[Answer], _view: View) -> Drawing:
+def draw(panel: Panel, answers: Sequence[Answer], _view: View) -> Markup:
     """A bar from the least to the most that the panel allows."""
     bars = [_bar(panel, name, one) for name, one in names(panel, answers)]
-    return Drawing(html=element("div", *bars, class_="gauges"))
+    return element("div", *bars, class_="gauges")
 
 
 def share(value: float | None, low: float, high: float) -> float:

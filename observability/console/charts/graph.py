@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from observability.boards import Answer, Panel
 from observability.console import addresses, units
 from observability.console.charts.layout import Box, Place, arrow, place
-from observability.console.charts.view import Drawing, View
+from observability.console.charts.view import View
 from observability.console.markup import Markup, element, join, link, table
 from observability.console.timerange import TimeRange
 
@@ -65,7 +65,7 @@ class ServiceMap:
     edges: Sequence[Edge]
 
 
-def draw(panel: Panel, answers: Sequence[Answer], view: View) -> Drawing:
+def draw(panel: Panel, answers: Sequence[Answer], view: View) -> Markup:
     """The map as Jaeger counts it: how often each service called each other."""
     length = max(1.0, view.span.end - view.span.start)
     edges = [
@@ -83,7 +83,7 @@ def draw(panel: Panel, answers: Sequence[Answer], view: View) -> Drawing:
         name: Figures(rate=sum(e.figures.rate or 0.0 for e in edges if e.server == name) or None)
         for name in names
     }
-    return Drawing(html=picture(ServiceMap(nodes, edges), view.shown, panel.title))
+    return picture(ServiceMap(nodes, edges), view.shown, panel.title)
 
 
 def picture(found: ServiceMap, shown: TimeRange, title: str) -> Markup:

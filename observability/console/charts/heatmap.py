@@ -2,64 +2,41 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 from observability.boards import Answer, Panel
 from observability.console import units
-from observability.console.charts import style
-from observability.console.charts.view import Drawing, View
-from observability.console.markup import element, table
+from observability.console.charts.view import View
+from observability.console.markup import Markup, element, join, table
 from observability.console.timerange import clock
 
-Json = dict[str, Any]
 _MOST_COLUMNS = 60
+_FAINTEST = 0.06
+Cells = list[tuple[int, int, float]]
 
 
-def draw(panel: Panel, answers: Sequence[Answer], view: View) -> Drawing:
+def draw(panel: Panel, answers: Sequence[Answer], view: View) -> Markup:
     """A column a moment, a row a bucket, darker where there is more."""
     unit = panel.options.get("yAxis", {}).get("unit", "short")
     limits, moments, cells = spread(answers)
     named = [units.text(limit, unit) if math.isfinite(limit) else "more" for limit in limits]
-    most = max((count for _, _, count in cells), default=0.0)
-    chart = style.base() | {
-        "xAxis": _axis([clock(at)[:8] for at in moments]),
-        "yAxis": _axis([f"≤ {name}" if name != "more" else name for name in named]),
-        "tooltip": style.tooltip("item"),
-        "visualMap": {
-            "min": 0,
-            "max": most or 1,
-            "show": False,
-            "inRange": {"color": ["rgba(59,130,214,0.06)", "#3b82d6", "#1f3f75"]},
-        },
-        "series": [
-            {
-                "type": "heatmap",
-                "name": panel.title,
-                "data": [
-                    [column, row, float(f"{count:.3g}")] for column, row, count in cells if count
-                ],
-            }
-        ],
-    }
     totals = dict.fromkeys(range(len(limits)), 0.0)
     for _, row, count in cells:
         totals[row] += count
-    whole = sum(totals.values()) or 1.0
-    rows = [[named[row], f"{totals[row] / whole:.1%}"] for row in range(len(limits))]
-    figures = element(
-        "details",
-        element("summary", "Figures"),
-        table(["Up to", "Share"], rows, f"{panel.title}: share of each bucket"),
-        class_="figures",
-    )
     where = max(totals, key=lambda row: totals[row]) if totals else 0
     label = f"{panel.title}. Most values are up to {named[where]} ({view.shown.words})."
-    return Drawing(html=figures, chart=chart, label=label)
+    picture = element(
+        "div",
+        element("div", *(element("span", name) for name in named), class_="values buckets"),
+        element("div", _picture(named, moments, cells), class_="plot"),
+        element("div", *_ends(moments), class_="moments"),
+        class_="chart",
+        role="img",
+        aria_label=label,
+    )
+    return picture + _figures(panel, named, totals)
 
 
-def spread(
-    answers: Sequence[Answer],
-) -> tuple[list[float], list[float], list[tuple[int, int, float]]]:
+def spread(answers: Sequence[Answer]) -> tuple[list[float], list[float], Cells]:
     """Buckets' upper limits, moments, and (moment, bucket, how much is in it alone).
 
     Prometheus' buckets hold all that is below their limit; each is less the one before.
@@ -83,11 +60,49 @@ def spread(
     return limits, moments, cells
 
 
-def _axis(names: list[str]) -> Json:
-    return {
-        "type": "category",
-        "data": names,
-        "axisTick": {"show": False},
-        "axisLine": {"lineStyle": {":color": "belfry.colour('--line')"}},
-        "axisLabel": {"hideOverlap": True, "fontSize": 11, ":color": "belfry.colour('--dim')"},
-    }
+def _picture(named: list[str], moments: list[float], cells: Cells) -> Markup:
+    most = max((count for _, _, count in cells), default=0.0) or 1.0
+    drawn = [
+        element(
+            "rect",
+            element("title", f"{_reach(named[row])} at {clock(moments[column])[:8]}: {count:.3g}"),
+            x=column,
+            y=len(named) - 1 - row,
+            width=1,
+            height=1,
+            style=f"opacity:{_FAINTEST + (1 - _FAINTEST) * count / most:.2f}",
+        )
+        for column, row, count in cells
+        if count
+    ]
+    return element(
+        "svg",
+        join(drawn),
+        viewBox=f"0 0 {max(1, len(moments))} {max(1, len(named))}",
+        preserveAspectRatio="none",
+        class_="cells",
+        aria_hidden="true",
+    )
+
+
+def _reach(name: str) -> str:
+    return name if name == "more" else f"≤ {name}"
+
+
+def _ends(moments: list[float]) -> list[Markup]:
+    return [
+        element("span", clock(at)[:5], style=f"left:{share:.0%}")
+        for at, share in ((moments[0], 0.0), (moments[-1], 1.0))
+        if moments
+    ]
+
+
+def _figures(panel: Panel, named: list[str], totals: dict[int, float]) -> Markup:
+    whole = sum(totals.values()) or 1.0
+    rows = [[named[row], f"{totals[row] / whole:.1%}"] for row in range(len(named))]
+    return element(
+        "details",
+        element("summary", "Figures", element("span", f" of {panel.title}", class_="unseen")),
+        table(["Up to", "Share"], rows, f"{panel.title}: share of each bucket"),
+        class_="figures",
+    )

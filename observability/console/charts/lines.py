@@ -1,11 +1,12 @@
 """Log lines: time, level, service, event, fields; the trace id opens the trace."""
 
 import json
+import zlib
 from collections.abc import Sequence
 
 from observability.boards import Answer, Panel
 from observability.console import addresses
-from observability.console.charts.view import Drawing, View
+from observability.console.charts.view import View
 from observability.console.markup import Markup, element, join, link
 from observability.console.timerange import around, clock, moment
 from observability.query import LogLine
@@ -32,11 +33,11 @@ _BESIDE = 5
 _LONGEST = 300
 
 
-def draw(panel: Panel, answers: Sequence[Answer], _view: View) -> Drawing:
+def draw(panel: Panel, answers: Sequence[Answer], _view: View) -> Markup:
     """The lines, newest first."""
     found = [line for answer in answers for line in answer.lines]
     wanted = panel.options.get("displayedFields", [])
-    return Drawing(html=listed(found, panel.title, fields=wanted))
+    return listed(found, panel.title, fields=wanted)
 
 
 def listed(
@@ -87,6 +88,7 @@ def row(line: LogLine, *, pointed: bool = False, fields: Sequence[str] = ()) -> 
         trace,
         class_=f"{level} here" if pointed else level,
         id=f"line-{line.at}",
+        data_key=f"{line.at} {line.span_id or ''} {zlib.crc32(line.line.encode()):x}",
     )
 
 

@@ -7,7 +7,7 @@ from observability.boards import Answer, Panel
 from observability.console import addresses, units
 from observability.console.charts import fields
 from observability.console.charts.timeseries import Named, names
-from observability.console.charts.view import Drawing, View
+from observability.console.charts.view import View
 from observability.console.markup import Markup, element, join, link
 from observability.query import Series
 
@@ -15,7 +15,7 @@ _MOST = 8
 _WIDTH, _HEIGHT = 100, 24
 
 
-def draw(panel: Panel, answers: Sequence[Answer], view: View) -> Drawing:
+def draw(panel: Panel, answers: Sequence[Answer], view: View) -> Markup:
     """The last value of each series, large."""
     named = names(panel, answers)
     figures = [_figure(panel, name, one, alone=len(named) == 1) for name, one in named[:_MOST]]
@@ -27,7 +27,7 @@ def draw(panel: Panel, answers: Sequence[Answer], view: View) -> Drawing:
         if slowest
         else Markup()
     )
-    return Drawing(html=join([element("div", *figures, class_="stats"), course, to_trace]))
+    return join([element("div", *figures, class_="stats"), course, to_trace])
 
 
 def last(series: Series) -> float | None:

@@ -8,7 +8,7 @@ from observability.boards import Answer, Panel
 from observability.console import addresses, units
 from observability.console.charts import fields
 from observability.console.charts.stat import value_text
-from observability.console.charts.view import Drawing, View
+from observability.console.charts.view import View
 from observability.console.markup import Markup, element, join, link, table
 from observability.console.timerange import TimeRange, moment
 from observability.query import Trace
@@ -18,14 +18,14 @@ Row = dict[str, str | float]
 _MOST = 200
 
 
-def draw(panel: Panel, answers: Sequence[Answer], view: View) -> Drawing:
+def draw(panel: Panel, answers: Sequence[Answer], view: View) -> Markup:
     """The rows that the queries answer with."""
     traces = [trace for answer in answers for trace in answer.traces]
     if traces:
-        return Drawing(html=traces_table(traces, panel.title))
+        return traces_table(traces, panel.title)
     columns, rows = arranged(panel, merged(answers))
     cells = [[_cell(panel, name, row, view.shown) for name in columns] for row in rows[:_MOST]]
-    return Drawing(html=table(columns, cells, panel.title))
+    return table(columns, cells, panel.title)
 
 
 def merged(answers: Sequence[Answer]) -> list[Row]:

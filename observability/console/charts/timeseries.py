@@ -1,13 +1,16 @@
 """Figures over time: lines, areas or bars, limits, exemplar dots, and what happened meanwhile."""
 
+import itertools
+import json
 import math
 from collections.abc import Sequence
 from typing import Any
 
 from observability.boards import Answer, Panel
 from observability.console import addresses, units
-from observability.console.charts import fields, style
-from observability.console.charts.view import Drawing, Mark, View
+from observability.console.charts import fields, plane
+from observability.console.charts.plane import Course, Plane, Points
+from observability.console.charts.view import Mark, View
 from observability.console.markup import Markup, element, join, link, table
 from observability.console.timerange import clock
 from observability.query import Exemplar, Series
@@ -16,31 +19,33 @@ Json = dict[str, Any]
 Named = list[tuple[str, Series]]
 _MOST_DOTS = 60
 _MOST_LISTED = 12
-_MARK_COLOURS = {"alert": "#d64545", "start": "#3b82d6", "fault": "#8b6cd9", "deploy": "#2f9e5b"}
+#: An axis of shares ends here or above: a failure in a thousand shall not look like a disaster.
+_LEAST_SHARE = 0.04
 
 
-def draw(panel: Panel, answers: Sequence[Answer], view: View) -> Drawing:
-    """The chart, and the same in figures below it."""
+def draw(panel: Panel, answers: Sequence[Answer], view: View) -> Markup:
+    """The chart, its legend, and the same in figures below it."""
     named = names(panel, answers)
     shades = fields.colours(panel, (name for name, _ in named))
-    written = units.scale(
-        panel.defaults.get("unit", "short"), _largest(named), panel.defaults.get("decimals")
-    )
     dots = thinned([one for answer in answers for one in answer.exemplars if one.trace_id])
-    custom = panel.defaults.get("custom", {})
-    plotted = [_line(name, one, shades[name], custom, view.span.step) for name, one in named] or [
-        _invisible()
+    courses = _courses(panel, named, shades)
+    scale = _scale(panel, courses)
+    found = _plane(panel, courses, scale, view)
+    inside = [
+        plane.drawing(plane.grid(found), *_limits(panel, found), *_shapes(panel, courses, found)),
+        *(_event(one, found) for one in view.marks if found.holds(one.at)),
+        *(_dot(one, found) for one in dots if found.holds(one.at)),
     ]
-    plotted[0] |= _lines_across(panel, view.marks)
-    chart = style.base() | {
-        "xAxis": style.time_axis(view.span),
-        "yAxis": style.value_axis(written) | _limits(panel),
-        "tooltip": style.tooltip("axis") | {":valueFormatter": style.formatter(written)},
-        "legend": _legend(named),
-        "series": [*plotted, *_dots(dots, _largest(named))],
-    }
-    chart["grid"] = chart["grid"] | {"bottom": 26}
-    return Drawing(html=_figures(panel, named, dots, view), chart=chart, label=_label(panel, named))
+    chart = plane.frame(
+        found,
+        scale,
+        join(inside),
+        _label(panel, named),
+        data_points=_for_tooltip(named, shades, scale),
+        data_from=int(view.span.start * 1000),
+        data_to=int(view.span.end * 1000),
+    )
+    return join([chart, _legend(named, shades), _figures(panel, named, dots, view)])
 
 
 def names(panel: Panel, answers: Sequence[Answer]) -> Named:
@@ -65,126 +70,111 @@ def thinned(exemplars: list[Exemplar]) -> list[Exemplar]:
     ]
 
 
-def _line(name: str, series: Series, shade: str, custom: Json, step: float) -> Json:
-    bars = custom.get("drawStyle") == "bars"
-    stacked = custom.get("stacking", {}).get("mode") == "normal"
-    line: Json = {
-        "type": "bar" if bars else "line",
-        "name": name,
-        "data": _points(series, step),
-        "itemStyle": {"color": shade},
-    }
-    if not bars:
-        line |= {
-            "showSymbol": False,
-            "lineStyle": {"width": 1.5, "color": shade},
-            "areaStyle": {"opacity": custom.get("fillOpacity", 0) / 100, "color": shade},
-            "emphasis": {"focus": "series"},
-        }
-    return line | ({"stack": "all"} if stacked else {})
+def _courses(panel: Panel, named: Named, shades: dict[str, str]) -> list[Course]:
+    """Each series as high as its values or, stacked, on top of those before it."""
+    stacked = _custom(panel).get("stacking", {}).get("mode") == "normal"
+    reached: dict[float, float] = {}
+    found = []
+    for number, (name, series) in enumerate(named):
+        floor = list(reached.items())
+        points = [(at, reached.get(at, 0.0) + value) for at, value in _finite(series.points)]
+        found.append(Course(points, floor, shades[name], number))
+        reached.update(points if stacked else [])
+    return found
 
 
-def _points(series: Series, step: float) -> list[list[float | None]]:
-    """In milliseconds and four digits; a hole where points are missing."""
-    points: list[list[float | None]] = []
-    before = None
-    for at, value in series.points:
-        if before is not None and at - before > 1.5 * step:
-            points.append([int((before + step) * 1000), None])
-        finite = math.isfinite(value)
-        points.append([int(at * 1000), float(f"{value:.4g}") if finite else None])
-        before = at
-    return points
+def _finite(points: Points) -> list[tuple[float, float]]:
+    return [(at, value) for at, value in points if math.isfinite(value)]
 
 
-def _dots(exemplars: list[Exemplar], largest: float) -> list[Json]:
-    """Exemplars as dots; one above the lines is drawn at their top, since it must be reachable."""
-    if not exemplars:
+def _scale(panel: Panel, courses: list[Course]) -> units.Scale:
+    largest = max((abs(value) for one in courses for _, value in one.points), default=0.0)
+    return units.scale(panel.defaults.get("unit", "short"), largest, panel.defaults.get("decimals"))
+
+
+def _plane(panel: Panel, courses: list[Course], scale: units.Scale, view: View) -> Plane:
+    values = [value for one in courses for _, value in one.points]
+    low, high = panel.defaults.get("min"), panel.defaults.get("max")
+    least = _LEAST_SHARE if panel.defaults.get("unit") == "percentunit" else 0.0
+    return plane.plane(
+        view.span,
+        min(values, default=0.0) if low is None else low,
+        max(least, *values, 0.0) if high is None else high,
+        scale,
+        # what is counted in whole numbers has no label between two of them
+        least_step=1.0 if panel.defaults.get("decimals") == 0 else 0.0,
+    )
+
+
+def _shapes(panel: Panel, courses: list[Course], found: Plane) -> list[Markup]:
+    custom = _custom(panel)
+    step = found.span.step
+    if custom.get("drawStyle") == "bars":
+        return [plane.bars(found, one, _spacing(one.points, step)) for one in courses]
+    opacity = custom.get("fillOpacity", 0) / 100
+    areas = [plane.area(found, one, 1.5 * step, opacity) for one in courses] if opacity else []
+    return [*areas, *(plane.line(found, one, 1.5 * step) for one in courses)]
+
+
+def _spacing(points: Points, step: float) -> float:
+    """Seconds between the points of a series."""
+    return min((b - a for (a, _), (b, _) in itertools.pairwise(points)), default=step)
+
+
+def _limits(panel: Panel, found: Plane) -> list[Markup]:
+    """Values from which on something is bad, where the dashboard draws them."""
+    if _custom(panel).get("thresholdsStyle", {}).get("mode") != "line":
         return []
-    top = largest * 1.15 if largest > 0 else math.inf
+    steps = panel.defaults.get("thresholds", {}).get("steps", [])
     return [
-        {
-            "type": "scatter",
-            "name": "traces",
-            "symbol": "diamond",
-            "symbolSize": 8,
-            "cursor": "pointer",
-            "z": 5,
-            "itemStyle": {
-                ":color": "belfry.colour('--link')",
-                ":borderColor": "belfry.colour('--card')",
-                "borderWidth": 1,
-            },
-            "data": [
-                {
-                    "value": [int(one.at * 1000), float(f"{min(one.value, top):.4g}")],
-                    "trace": one.trace_id,
-                }
-                for one in exemplars
-            ],
-        }
+        plane.level(found, step["value"], fields.colour(step["color"]))
+        for step in steps
+        if step.get("value") is not None
     ]
 
 
-def _invisible() -> Json:
-    return {"type": "line", "name": "", "data": []}
+def _event(mark: Mark, found: Plane) -> Markup:
+    left = f"left:{found.across(mark.at):.2%}"
+    return element("i", class_=f"event was-{mark.kind}", style=left, title=mark.title)
 
 
-def _lines_across(panel: Panel, marks: Sequence[Mark]) -> Json:
-    """Limits as horizontal lines, events as vertical ones."""
-    drawn: list[Json] = []
-    if panel.defaults.get("custom", {}).get("thresholdsStyle", {}).get("mode") == "line":
-        steps = panel.defaults.get("thresholds", {}).get("steps", [])
-        drawn += [
-            {
-                "yAxis": step["value"],
-                "lineStyle": {"color": fields.colour(step["color"]), "type": "dashed"},
-                "label": {"show": False},
-            }
-            for step in steps
-            if step.get("value") is not None
+def _dot(one: Exemplar, found: Plane) -> Markup:
+    """One above the lines is drawn at the top, since it must be reachable.
+
+    The keyboard reaches the same traces in the figures below.
+    """
+    top = max(0.0, min(1.0, found.down(one.value)))
+    return link(
+        "",
+        addresses.trace(one.trace_id or ""),
+        class_="dot",
+        style=f"left:{found.across(one.at):.2%};top:{top:.1%}",
+        title=f"trace {(one.trace_id or '')[:8]}",
+        tabindex="-1",
+    )
+
+
+def _for_tooltip(named: Named, shades: dict[str, str], scale: units.Scale) -> str:
+    """What the browser shows beside the pointer: names, colours and points in four digits."""
+    series = [
+        [
+            name,
+            shades[name],
+            [[int(at * 1000), float(f"{value:.4g}")] for at, value in _finite(one.points)],
         ]
-    drawn += [
-        {
-            "xAxis": int(mark.at * 1000),
-            "name": mark.title,
-            "lineStyle": {"color": _MARK_COLOURS[mark.kind], "type": "dotted", "width": 1.5},
-            "label": {"show": False},
-            "emphasis": {"label": {"show": True, "formatter": "{b}"}},
-        }
-        for mark in marks
+        for name, one in named
     ]
-    return {"markLine": {"silent": False, "symbol": "none", "data": drawn}} if drawn else {}
+    written = [scale.factor, scale.decimals, scale.prefix, scale.suffix]
+    return json.dumps({"series": series, "scale": written}, separators=(",", ":"))
 
 
-def _limits(panel: Panel) -> Json:
-    found = {
-        key: panel.defaults[key] for key in ("min", "max") if panel.defaults.get(key) is not None
-    }
-    if panel.defaults.get("unit") == "percentunit" and "max" not in found:
-        return found | {"minInterval": 0.01}
-    # what is counted in whole numbers has no label between two of them
-    return found | ({"minInterval": 1} if panel.defaults.get("decimals") == 0 else {})
-
-
-def _legend(named: Named) -> Json:
-    return {
-        "type": "scroll",
-        "bottom": 0,
-        "left": 8,
-        "itemWidth": 12,
-        "itemHeight": 8,
-        "icon": "roundRect",
-        "data": sorted({name for name, _ in named}),
-        "textStyle": {":color": "belfry.colour('--ink')", "fontSize": 11},
-        ":pageIconColor": "belfry.colour('--link')",
-        "pageTextStyle": {":color": "belfry.colour('--dim')"},
-    }
-
-
-def _largest(named: Named) -> float:
-    finite = (abs(v) for _, one in named for _, v in one.points if math.isfinite(v))
-    return max(finite, default=0.0)
+def _legend(named: Named, shades: dict[str, str]) -> Markup:
+    """Names by their colours; those who cannot see them have the figures."""
+    items = [
+        element("li", name, style=f"--shade:{shades[name]}", data_series=number)
+        for number, (name, _) in enumerate(named)
+    ]
+    return element("ul", *items, class_="legend", aria_hidden="true")
 
 
 def _label(panel: Panel, named: Named) -> str:
@@ -227,3 +217,8 @@ def _linked(panel: Panel, name: str, series: Series, view: View) -> Markup:
         values = {f"__field.labels.{key}": value for key, value in series.labels.items()}
         links += [" ", link(one["title"], addresses.with_values(one["url"], values, view.shown))]
     return join([name, *links])
+
+
+def _custom(panel: Panel) -> Json:
+    found: Json = panel.defaults.get("custom", {})
+    return found

@@ -1,14 +1,10 @@
-"""What drawers are given beside the answers, and what they give back."""
+"""What drawers are given beside the answers."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 from observability.boards import Span
-from observability.console.markup import Markup
 from observability.console.timerange import TimeRange
-
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -27,15 +23,3 @@ class View:
     shown: TimeRange
     span: Span
     marks: Sequence[Mark] = ()
-
-
-@dataclass(frozen=True)
-class Drawing:
-    """HTML, and a chart (options of ECharts) above it if there is one.
-
-    `label` says in words what the chart shows, for those who do not see it.
-    """
-
-    html: Markup = field(default_factory=Markup)
-    chart: Json | None = None
-    label: str = ""

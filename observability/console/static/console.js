@@ -1,39 +1,23 @@
-/* What the console's pages need in the browser besides NiceGUI: colours, numbers, lazy parts. */
+/* What the console's pages need in the browser: light and dark, lazy parts, tooltips, forms. */
 "use strict";
 
 const root = document.documentElement;
 const kept = localStorage.getItem("belfry-scheme");
 if (kept) root.style.colorScheme = kept;
 
-const belfry = {
-  /* The colour that a variable of the style sheet has now, light or dark. */
-  colour(name) {
-    const probe = document.createElement("i");
-    probe.style.color = `var(${name})`;
-    document.body.append(probe);
-    const found = getComputedStyle(probe).color;
-    probe.remove();
-    return found;
-  },
-  /* A value as the server's scale writes it. */
-  number(value, factor, decimals, prefix, suffix) {
-    if (value === null || value === undefined || Number.isNaN(value)) return "—";
-    const scaled = value * factor;
-    const places = scaled === 0 ? 0 : decimals;
-    const text = scaled.toLocaleString("en-US", {
-      minimumFractionDigits: 0,
-      maximumFractionDigits: places,
-    });
-    return `${prefix}${text}${suffix}`;
-  },
-  /* A click on the dot of a trace opens the trace. */
-  open(event) {
-    if (event.data && event.data.trace) location.assign(`/traces/${event.data.trace}`);
-  },
-};
-window.belfry = belfry;
+/* What the reader has opened, and where the focus is, outlives a refresh. */
+const FOCUSABLE = "a[href], summary, button, input, select, [tabindex]";
+function refill(part, html) {
+  const open = [...part.querySelectorAll("details")].map((one) => one.open);
+  const focused = [...part.querySelectorAll(FOCUSABLE)].indexOf(document.activeElement);
+  part.innerHTML = html;
+  part.querySelectorAll("details").forEach((one, number) => {
+    if (open[number]) one.open = true;
+  });
+  if (focused >= 0) part.querySelectorAll(FOCUSABLE)[focused]?.focus({ preventScroll: true });
+}
 
-/* Says `seen` when it comes into view, and again every so many seconds while it is in view. */
+/* Loads its content when it comes into view, and again every so many seconds while it is in view. */
 class Lazy extends HTMLElement {
   connectedCallback() {
     this.inView = false;
@@ -52,22 +36,127 @@ class Lazy extends HTMLElement {
     this.observer.disconnect();
     clearInterval(this.timer);
   }
-  look() {
+  async look() {
     const every = Number(this.getAttribute("every")) || Infinity;
-    const due = performance.now() - this.last >= every * 1000 - 100 || this.last === -Infinity;
-    if (!this.inView || document.hidden || !due) return;
+    const due = this.last === -Infinity || performance.now() - this.last >= every * 1000 - 100;
+    if (!this.inView || document.hidden || this.busy || !due) return;
+    this.busy = true;
     this.last = performance.now();
-    this.dispatchEvent(new CustomEvent("seen"));
+    try {
+      const answer = await fetch(this.address());
+      if (!answer.ok) throw new Error(`it answers ${answer.status}`);
+      this.show(await answer.text());
+    } catch (error) {
+      this.failed(error);
+    }
+    this.busy = false;
+    this.setAttribute("aria-busy", "false");
+  }
+  address() {
+    return this.getAttribute("src");
+  }
+  show(html) {
+    refill(this, html);
+    pointOut();
+  }
+  failed(error) {
+    const said = document.createElement("p");
+    said.className = "down";
+    said.setAttribute("role", "alert");
+    said.textContent = `The console does not answer (${error.message}). Reload the page once it is back.`;
+    this.replaceChildren(said);
   }
 }
 customElements.define("belfry-lazy", Lazy);
+
+/* Log lines as they come: the new ones above those that are there. */
+const MOST_LINES = 2000;
+class Tail extends Lazy {
+  address() {
+    const looked = this.looked ? `&since=${this.looked}` : "";
+    return super.address() + looked;
+  }
+  show(html) {
+    const [said, list] = this.children;
+    const batch = document.createElement("template");
+    batch.innerHTML = html;
+    const there = new Set([...list.querySelectorAll("li[data-key]")].map((line) => line.dataset.key));
+    for (const line of batch.content.querySelectorAll("li[data-key]")) if (there.has(line.dataset.key)) line.remove();
+    this.looked = batch.content.firstElementChild.dataset.looked ?? this.looked;
+    const lines = batch.content.querySelector("ol");
+    if (lines?.children.length) list.prepend(lines);
+    const all = list.querySelectorAll("li[data-key]");
+    for (const line of [...all].slice(MOST_LINES)) line.remove();
+    said.textContent = all.length ? "following" : "no line yet; following";
+    if (!lines) said.replaceWith(batch.content);
+  }
+}
+customElements.define("belfry-tail", Tail);
+
+/* A value as the server's scale writes it. */
+function written(value, [factor, decimals, prefix, suffix]) {
+  const scaled = value * factor;
+  const text = scaled.toLocaleString("en-US", { maximumFractionDigits: scaled === 0 ? 0 : decimals });
+  return `${prefix}${text}${suffix}`;
+}
+
+/* The values beside the pointer, highest first. */
+function tip(chart, plot, event) {
+  const { series, scale } = JSON.parse(chart.dataset.points);
+  const [from, to] = [Number(chart.dataset.from), Number(chart.dataset.to)];
+  const box = plot.getBoundingClientRect();
+  const share = Math.min(1, Math.max(0, (event.clientX - box.left) / box.width));
+  const at = from + share * (to - from);
+  const near = ([, , points]) => points.reduce((a, b) => (Math.abs(b[0] - at) < Math.abs(a[0] - at) ? b : a), [Infinity]);
+  const found = series.map((one) => [one, near(one)]).filter(([, point]) => Math.abs(point[0] - at) < (to - from) / 40);
+  found.sort((a, b) => b[1][1] - a[1][1]);
+  const shown = document.createElement("div");
+  shown.className = "tip";
+  shown.append(new Date(at).toISOString().slice(11, 19) + " UTC");
+  for (const [[name, colour], point] of found.slice(0, 12)) {
+    const row = document.createElement("div");
+    row.style.setProperty("--shade", colour);
+    row.append(`${name}: `, Object.assign(document.createElement("b"), { textContent: written(point[1], scale) }));
+    shown.append(row);
+  }
+  plot.querySelector(".tip")?.remove();
+  plot.append(shown);
+  shown.style.left = `${share * 100}%`;
+  shown.classList.toggle("left", share > 0.5);
+}
+document.addEventListener("pointermove", (event) => {
+  const plot = event.target.closest?.(".chart[data-points] .plot");
+  for (const other of document.querySelectorAll(".tip")) if (other.parentElement !== plot) other.remove();
+  if (plot) tip(plot.parentElement, plot, event);
+});
+
+/* A click on a name of the legend shows this series alone, and all of them again. */
+document.addEventListener("click", (event) => {
+  const name = event.target.closest?.(".legend li");
+  if (!name) return;
+  const alone = name.classList.toggle("alone");
+  for (const other of name.parentElement.children) if (other !== name) other.classList.remove("alone");
+  const part = name.closest("belfry-lazy");
+  for (const shape of part.querySelectorAll(".plot path[data-series]"))
+    shape.classList.toggle("away", alone && shape.dataset.series !== name.dataset.series);
+});
+
+/* The place that the address or the content points out, once it has been loaded. */
+let pointed = "";
+function pointOut() {
+  const target = document.querySelector(".lines .here") || (location.hash && document.getElementById(location.hash.slice(1)));
+  if (!target || pointed === target.id) return;
+  pointed = target.id;
+  target.querySelector("details")?.setAttribute("open", "");
+  target.scrollIntoView({ block: "center" });
+}
 
 document.addEventListener("DOMContentLoaded", () => {
   document.getElementById("scheme")?.addEventListener("click", () => {
     const dark =
       (root.style.colorScheme || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")) === "dark";
-    localStorage.setItem("belfry-scheme", dark ? "light" : "dark");
-    location.reload();
+    root.style.colorScheme = dark ? "light" : "dark";
+    localStorage.setItem("belfry-scheme", root.style.colorScheme);
   });
   /* A choice takes effect at once; empty fields stay out of the address. */
   for (const form of document.querySelectorAll("form.toolbar[method=get]")) {
@@ -79,15 +168,6 @@ document.addEventListener("DOMContentLoaded", () => {
     });
   }
 });
-
-/* The place that the address or the content points out, once it has been loaded. */
-new MutationObserver(() => {
-  const target = document.querySelector(".lines .here") || (location.hash && document.getElementById(location.hash.slice(1)));
-  if (!target || belfry.shown === target.id) return;
-  belfry.shown = target.id;
-  target.querySelector("details")?.setAttribute("open", "");
-  target.scrollIntoView({ block: "center" });
-}).observe(root, { childList: true, subtree: true });
 
 /* Coming back by the browser's button, fields that were left out must be usable again. */
 addEventListener("pageshow", () => {

@@ -5,17 +5,16 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
 
-from fastapi import HTTPException, Request
-from nicegui import ui
+from fastapi import APIRouter, HTTPException, Request, Response
+from fastapi.responses import HTMLResponse
 
 from observability.alerting.links import links
 from observability.alerting.notifications import Heartbeat, Notification, Store
 from observability.console import addresses
-from observability.console.charts import Drawing
 from observability.console.context import Context
-from observability.console.frame import form, frame, select
-from observability.console.lazy import Lazy, still
+from observability.console.frame import form, page, select
 from observability.console.markup import Markup, element, join, link, table, time_at
+from observability.console.parts import Parts
 from observability.console.timerange import TimeRange
 
 _SHOWN = 100
@@ -26,28 +25,31 @@ _MOST_IDS = 2**63
 Section = Callable[[Context, Notification], Markup]
 
 
-def register(context: Context) -> None:
+def register(pages: APIRouter, context: Context) -> None:
     """Add the pages."""
 
-    @ui.page("/alerts")
-    def inbox(request: Request) -> None:
+    @pages.get("/alerts")
+    async def inbox(request: Request) -> Response:
         status = request.query_params.get("status", "")
         states = {"": "all", "firing": "firing", "resolved": "resolved"}
         toolbar = form(select("status", "State", states, status), label="Which alerts")
-        with frame("Alerts", "/alerts", toolbar=toolbar):
-            Lazy(lambda: _inbox(context.store, status), every=_REFRESH)
+        parts = Parts(request)
+        listed = parts.lazy("inbox", lambda: _inbox(context.store, status), every=_REFRESH)
 
-    @ui.page("/alerts/{number}")
-    async def incident(number: int) -> None:
+        async def whole() -> HTMLResponse:
+            return page("Alerts", "/alerts", listed, toolbar=toolbar)
+
+        return await parts.answer(whole)
+
+    @pages.get("/alerts/{number}")
+    async def incident(number: int) -> Response:
         known = 0 < number < _MOST_IDS
         one = await asyncio.to_thread(context.store.one, number) if known else None
         if one is None:
             raise HTTPException(404, f"no alert {number}")
         above = link("← Alerts", "/alerts", class_="back")
-        with frame(one.name, "/alerts", above=above):
-            still(card(one))
-            for section in SECTIONS:
-                still(section(context, one))
+        content = [card(one), *(section(context, one) for section in SECTIONS)]
+        return page(one.name, "/alerts", *content, above=above)
 
 
 def card(one: Notification) -> Markup:
@@ -105,7 +107,7 @@ def dashboard(one: Notification) -> str | None:
     return addresses.dashboard(path.split("/")[2], period(one), **variables)
 
 
-async def _inbox(store: Store, status: str) -> Drawing:
+async def _inbox(store: Store, status: str) -> Markup:
     received = await asyncio.to_thread(store.find, limit=_SHOWN)
     firing = await asyncio.to_thread(store.find, status="firing")
     whole, said = alerting_path(await asyncio.to_thread(store.heartbeats), datetime.now(UTC))
@@ -118,7 +120,7 @@ async def _inbox(store: Store, status: str) -> Drawing:
     parts.append(element("h2", "Received"))
     listed = [one for one in reversed(received) if not status or one.status == status]
     parts.append(_table(listed))
-    return Drawing(html=join(parts))
+    return join(parts)
 
 
 def _table(received: Sequence[Notification]) -> Markup:

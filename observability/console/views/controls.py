@@ -2,36 +2,36 @@
 
 import asyncio
 
-from fastapi import Request
-from nicegui import ui
+from fastapi import APIRouter, Request, Response
 
 from observability.console.access import Access
 from observability.console.context import Context
-from observability.console.frame import field, frame, hidden
-from observability.console.lazy import still
+from observability.console.frame import field, hidden, page
 from observability.console.loadrun import LoadRun
 from observability.console.markup import Markup, element, join
 from observability.exits import UsageError
 from observability.faults import Fault, FlagFile
 
 
-def register(context: Context, access: Access, load: LoadRun) -> None:
+def register(pages: APIRouter, context: Context, access: Access, load: LoadRun) -> None:
     """Add the page."""
 
-    @ui.page("/controls")
-    async def controls(request: Request) -> None:
+    @pages.get("/controls")
+    async def controls(request: Request) -> Response:
         session = access.session(request)
-        with frame("Controls", "/controls"):
-            if session is None:
-                refused = request.query_params.get("refused") == "1"
-                still(_sign_in(access, refused=refused))
-                return
-            said = access.said(session)
-            token = hidden("form_token", access.form_token(session))
-            still(element("p", said, role="status", class_="said strong") if said else Markup())
-            still(_load(load, token))
-            still(await asyncio.to_thread(_faults, context, token))
-            still(_post("/controls/sign-out", token, button="Sign out"))
+        if session is None:
+            refused = request.query_params.get("refused") == "1"
+            return page("Controls", "/controls", _sign_in(access, refused=refused))
+        said = access.said(session)
+        token = hidden("form_token", access.form_token(session))
+        return page(
+            "Controls",
+            "/controls",
+            element("p", said, role="status", class_="said strong") if said else "",
+            _load(load, token),
+            await asyncio.to_thread(_faults, context, token),
+            _post("/controls/sign-out", token, button="Sign out"),
+        )
 
 
 def _sign_in(access: Access, *, refused: bool) -> Markup:

@@ -1,17 +1,20 @@
 """The dashboards of `dashboards/*.json`, drawn with live data."""
 
-from fastapi import HTTPException, Request
-from markdown_it import MarkdownIt
-from nicegui import ui
+import asyncio
 
-from observability.boards import Board, Panel, Values, ask, resolve
+from fastapi import APIRouter, HTTPException, Request, Response
+from fastapi.responses import HTMLResponse
+from markdown_it import MarkdownIt
+
+from observability.boards import Answer, Board, Panel, Span, Values, ask, resolve
 from observability.console import addresses, timerange
-from observability.console.charts import Drawing, View, draw
+from observability.console.charts import View, draw
+from observability.console.charts.view import Mark
 from observability.console.context import Context
-from observability.console.frame import form, frame, refresh_of, span_fields
-from observability.console.lazy import Lazy, down, still
+from observability.console.frame import form, page, refresh_of, span_fields
 from observability.console.marks import marks
 from observability.console.markup import Markup, element, join, link, option
+from observability.console.parts import Parts, down
 from observability.console.timerange import TimeRange
 from observability.query import BackendError
 
@@ -20,79 +23,100 @@ _ALL = "$__all"
 _REFRESH = "10"
 
 
-def register(context: Context) -> None:
+def register(pages: APIRouter, context: Context) -> None:
     """Add the pages."""
 
-    @ui.page("/dashboards")
-    def overview(request: Request) -> None:
+    @pages.get("/dashboards")
+    async def overview(request: Request) -> Response:
         shown = timerange.parse(request.query_params.get("from"), request.query_params.get("to"))
-        with frame("Dashboards", "/dashboards"):
-            items = [
-                element(
-                    "li",
-                    link(board.title, addresses.dashboard(board.uid, shown)),
-                    element("p", board.description),
-                )
-                for board in context.boards().values()
-            ]
-            still(element("ul", *items, class_="cards"))
+        items = [
+            element(
+                "li",
+                link(board.title, addresses.dashboard(board.uid, shown)),
+                element("p", board.description),
+            )
+            for board in context.boards().values()
+        ]
+        return page("Dashboards", "/dashboards", element("ul", *items, class_="cards"))
 
-    @ui.page("/dashboards/{uid}")
-    async def one(request: Request, uid: str) -> None:
+    @pages.get("/dashboards/{uid}")
+    async def one(request: Request, uid: str) -> Response:
         board = context.boards().get(uid)
         if board is None:
             raise HTTPException(404, f"no dashboard {uid}")
-        await _page(context, board, request)
+        return await _Showing(context, board, request).answer()
 
 
-async def _page(context: Context, board: Board, request: Request) -> None:
-    query = request.query_params
-    shown = timerange.parse(query.get("from"), query.get("to"), f"now-{board.span}")
-    refresh = refresh_of(query.get("refresh", _REFRESH if shown.live else ""))
-    chosen = addresses.chosen(query.multi_items())
-    problem: Markup | None = None
-    try:
-        values = await resolve(board, chosen, context.prometheus)
-    except BackendError as error:
-        values, problem = {}, down(error)
-    toolbar = form(
-        *(_variable(one) for one in values.values()),
-        span_fields(shown, refresh),
-        label="What to show",
-    )
-    with frame(board.title, "/dashboards", toolbar=toolbar, above=_others(context, board, shown)):
-        if problem:
-            still(problem)
-            return
-        with ui.element("div").classes("board"):
-            for panel in board.panels:
-                _panel(context, panel, values, shown, refresh)
+class _Showing:
+    """A dashboard with what its address chooses."""
 
+    def __init__(self, context: Context, board: Board, request: Request) -> None:
+        query = request.query_params
+        self.context = context
+        self.board = board
+        self.shown = timerange.parse(query.get("from"), query.get("to"), f"now-{board.span}")
+        self.refresh = refresh_of(query.get("refresh", _REFRESH if self.shown.live else ""))
+        self.chosen = addresses.chosen(query.multi_items())
+        self.parts = Parts(request)
 
-def _panel(
-    context: Context, panel: Panel, values: dict[str, Values], shown: TimeRange, refresh: str
-) -> None:
-    place = f"--x:{panel.x + 1};--w:{panel.w};--y:{panel.y + 1};--h:{panel.h}"
-    if panel.kind == "row":
-        with ui.element("div").classes("boardrow").style(place):
-            still(element("h2", panel.title))
-        return
-    section = ui.element("section").classes(f"panel {panel.kind}").style(place)
-    section.props["aria-label"] = panel.title
-    section.props["data-panel"] = str(panel.id)
-    with section:
-        still(_title(panel)).classes("paneltitle")
+    async def answer(self) -> HTMLResponse:
+        """The page, or one of its panels."""
+        drawn = [self._panel(panel) for panel in self.board.panels]
+        return await self.parts.answer(lambda: self._page(element("div", *drawn, class_="board")))
+
+    async def _page(self, content: Markup) -> HTMLResponse:
+        values: dict[str, Values] = {}
+        try:
+            values = await self._values()
+        except BackendError as error:
+            content = down(error)
+        toolbar = form(
+            *(_variable(one) for one in values.values()),
+            span_fields(self.shown, self.refresh),
+            label="What to show",
+        )
+        others = _others(self.context, self.board, self.shown, values)
+        return page(self.board.title, "/dashboards", content, toolbar=toolbar, above=others)
+
+    async def _values(self) -> dict[str, Values]:
+        """The same for all panels that are asked for together."""
+        key = f"values {self.board.uid} {sorted(self.chosen.items())}"
+        return await self.context.kept(
+            key, lambda: resolve(self.board, self.chosen, self.context.prometheus)
+        )
+
+    def _panel(self, panel: Panel) -> Markup:
+        place = f"--x:{panel.x + 1};--w:{panel.w};--y:{panel.y + 1};--h:{panel.h}"
+        if panel.kind == "row":
+            return element("div", element("h2", panel.title), class_="boardrow", style=place)
+        return element(
+            "section",
+            _title(panel),
+            self._content(panel),
+            class_=f"panel {panel.kind}",
+            style=place,
+            aria_label=panel.title,
+            data_panel=panel.id,
+        )
+
+    def _content(self, panel: Panel) -> Markup:
         if panel.kind == "text":
-            still(Markup(_MARKDOWN.render(panel.options.get("content", "")))).classes("page")
-            return
+            text = Markup(_MARKDOWN.render(panel.options.get("content", "")))
+            return element("div", text, class_="page")
+        return self.parts.lazy(f"panel-{panel.id}", lambda: self._drawn(panel), every=self.refresh)
 
-        async def load() -> Drawing:
-            span = shown.span()
-            happened = await marks(context, span) if panel.kind == "timeseries" else []
-            answers = await ask(panel, values, span, context.backends)
-            return draw(panel, answers, View(shown, span, happened))
+    async def _drawn(self, panel: Panel) -> Markup:
+        span = self.shown.span()
+        happened, answers = await asyncio.gather(
+            self._marks(panel, span), self._answers(panel, span)
+        )
+        return draw(panel, answers, View(self.shown, span, happened))
 
-        Lazy(load, every=refresh)
+    async def _answers(self, panel: Panel, span: Span) -> list[Answer]:
+        return await ask(panel, await self._values(), span, self.context.backends)
+
+    async def _marks(self, panel: Panel, span: Span) -> list[Mark]:
+        return await marks(self.context, span) if panel.kind == "timeseries" else []
 
 
 def _title(panel: Panel) -> Markup:
@@ -101,7 +125,8 @@ def _title(panel: Panel) -> Markup:
         element("summary", "i", aria_label=f"About {panel.title}", title="What is normal"),
         element("div", Markup(_MARKDOWN.render(panel.description)), class_="about"),
     )
-    return element("h3", panel.title) + (about if panel.description else Markup())
+    parts = [element("h3", panel.title), about if panel.description else Markup()]
+    return element("div", *parts, class_="paneltitle")
 
 
 def _variable(values: Values) -> Markup:
@@ -123,12 +148,12 @@ def _variable(values: Values) -> Markup:
     )
 
 
-def _others(context: Context, board: Board, shown: TimeRange) -> Markup:
-    """The way to the other dashboards, which keeps the time."""
+def _others(context: Context, board: Board, shown: TimeRange, values: dict[str, Values]) -> Markup:
+    """The way to the other dashboards, which keeps the time and what is chosen."""
     items = [
         link(
             other.title,
-            addresses.dashboard(other.uid, shown),
+            addresses.dashboard(other.uid, shown, **_kept(other, values)),
             aria_current="page" if other.uid == board.uid else None,
         )
         for other in context.boards().values()
@@ -139,3 +164,9 @@ def _others(context: Context, board: Board, shown: TimeRange) -> Markup:
         element("nav", join(items), aria_label="Dashboards"),
         class_="others",
     )
+
+
+def _kept(other: Board, values: dict[str, Values]) -> dict[str, tuple[str, ...]]:
+    """What is chosen of the variables that another dashboard has too."""
+    known = {variable.name for variable in other.variables}
+    return {name: one.chosen for name, one in values.items() if name in known}

@@ -1,21 +1,22 @@
 """Log lines: search, live tail, and what stands around a line."""
 
 import asyncio
+from collections.abc import Mapping
 
-from fastapi import Request
-from nicegui import ui
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import HTMLResponse
 
 from observability.boards import Answer, Panel, Target
 from observability.console import timerange
-from observability.console.charts import Drawing, View, draw
+from observability.console.charts import View, draw
 from observability.console.charts.lines import listed
 from observability.console.context import Context, or_none
-from observability.console.frame import field, form, frame, hidden, select, span_fields
-from observability.console.lazy import Lazy, still
+from observability.console.frame import field, form, hidden, page, select, span_fields
 from observability.console.logsearch import LEVELS, Wanted, counted, wanted
 from observability.console.marks import marks
 from observability.console.markup import Markup, element
-from observability.console.tail import Tail
+from observability.console.parts import Parts
+from observability.console.tail import EVERY_SECONDS, look
 from observability.console.timerange import TimeRange, clock
 from observability.query import LogLine
 
@@ -31,28 +32,44 @@ _COLOURS = {
 }
 
 
-def register(context: Context) -> None:
+def register(pages: APIRouter, context: Context) -> None:
     """Add the page."""
 
-    @ui.page("/logs")
-    async def logs(request: Request) -> None:
+    @pages.get("/logs")
+    async def logs(request: Request) -> Response:
         query = request.query_params
         shown = timerange.parse(query.get("from"), query.get("to"), "now-15m")
         asked = wanted(query)
         live = query.get("live", "") == "1"
-        with frame("Logs", "/logs", toolbar=await _form(context, asked, shown, live=live)):
-            if asked.at is not None:
-                at = asked.at
-                still(element("p", f"Lines around {clock(at / 1e9)} UTC", class_="said"))
-                Lazy(lambda: _context_of(context, asked, at))
-                return
-            if live:
-                still(element("p", "Live: new lines appear at the top.", class_="said"))
-                Tail(context.loki, asked.logql)
-                return
-            with ui.element("div").classes("volume"):
-                Lazy(lambda: _volume(context, asked, shown))
-            Lazy(lambda: _found(context, asked, shown), waiting="Searching …")
+        parts = Parts(request)
+        content = _content(context, parts, asked, shown, query if live else None)
+
+        async def whole() -> HTMLResponse:
+            toolbar = await _form(context, asked, shown, live=live)
+            return page("Logs", "/logs", content, toolbar=toolbar)
+
+        return await parts.answer(whole)
+
+
+def _content(
+    context: Context,
+    parts: Parts,
+    asked: Wanted,
+    shown: TimeRange,
+    live: Mapping[str, str] | None,
+) -> Markup:
+    """Lines around one, new lines (`live`: as the address asks for them), or those found."""
+    if asked.at is not None:
+        at = asked.at
+        said = element("p", f"Lines around {clock(at / 1e9)} UTC", class_="said")
+        return said + parts.lazy("around", lambda: _context_of(context, asked, at))
+    if live is not None:
+        said = element("p", "Live: new lines appear at the top.", class_="said")
+        loki, query = context.loki, asked.logql
+        return said + parts.tail("tail", lambda: look(loki, query, live), every=EVERY_SECONDS)
+    volume = parts.lazy("volume", lambda: _volume(context, asked, shown))
+    found = parts.lazy("lines", lambda: _found(context, asked, shown), waiting="Searching …")
+    return element("div", volume, class_="volume") + found
 
 
 async def _form(context: Context, asked: Wanted, shown: TimeRange, *, live: bool) -> Markup:
@@ -83,19 +100,18 @@ async def _form(context: Context, asked: Wanted, shown: TimeRange, *, live: bool
     )
 
 
-async def _found(context: Context, asked: Wanted, shown: TimeRange) -> Drawing:
+async def _found(context: Context, asked: Wanted, shown: TimeRange) -> Markup:
     span = shown.span()
     lines = await context.loki.lines(asked.logql, span.start, span.end, limit=_LIMIT)
     query = element("code", asked.logql)
     if not lines:
-        said = element("p", f"No line in the {shown.words} matches ", query, class_="empty")
-        return Drawing(html=said)
+        return element("p", f"No line in the {shown.words} matches ", query, class_="empty")
     more = ", the newest of more" if len(lines) == _LIMIT else ""
     said = element("p", f"{len(lines)} lines{more}: ", query, role="status", class_="said")
-    return Drawing(html=said + listed(lines, "Log lines"))
+    return said + listed(lines, "Log lines")
 
 
-async def _volume(context: Context, asked: Wanted, shown: TimeRange) -> Drawing:
+async def _volume(context: Context, asked: Wanted, shown: TimeRange) -> Markup:
     """How many lines there were, by level."""
     span = shown.span()
     step = max(5.0, span.step * 2)
@@ -119,7 +135,7 @@ def _panel() -> Panel:
     return Panel(0, "timeseries", "Lines by level", "", 0, 0, 24, 4, (), raw)
 
 
-async def _context_of(context: Context, asked: Wanted, at: int) -> Drawing:
+async def _context_of(context: Context, asked: Wanted, at: int) -> Markup:
     """The lines before and after one, and that one pointed out."""
     second = at / 1e9
     before, after = await asyncio.gather(
@@ -136,4 +152,4 @@ async def _context_of(context: Context, asked: Wanted, at: int) -> Drawing:
         (one.at, one.line, one.fields.get("span_id", "")): one for one in [*before, *after]
     }
     lines = sorted(unique.values(), key=lambda one: one.at, reverse=True)
-    return Drawing(html=listed(lines, "Log lines around one", here=at))
+    return listed(lines, "Log lines around one", here=at)

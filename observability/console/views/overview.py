@@ -3,17 +3,16 @@
 import asyncio
 from datetime import datetime
 
-from fastapi import Request
-from nicegui import ui
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import HTMLResponse
 
 from observability.console import addresses, health, timerange, units
-from observability.console.charts import Drawing
 from observability.console.charts.graph import picture
 from observability.console.context import Context
-from observability.console.frame import form, frame, refresh_of, span_fields
-from observability.console.lazy import Lazy, still
+from observability.console.frame import form, page, refresh_of, span_fields
 from observability.console.marks import marks
 from observability.console.markup import Markup, element, join, link, table
+from observability.console.parts import Load, Parts
 from observability.console.timerange import TimeRange, moment
 from observability.console.topology import service_map
 from observability.console.views.alerts import card
@@ -22,47 +21,54 @@ _REFRESH = "5"
 _MOST_EVENTS = 12
 
 
-def register(context: Context) -> None:
+def register(pages: APIRouter, context: Context) -> None:
     """Add the page."""
 
-    @ui.page("/")
-    def overview(request: Request) -> None:
+    @pages.get("/")
+    async def overview(request: Request) -> Response:
         query = request.query_params
         shown = timerange.parse(query.get("from"), query.get("to"))
         refresh = refresh_of(query.get("refresh", _REFRESH if shown.live else ""))
-        toolbar = form(span_fields(shown, refresh), label="What to show")
-        with frame("Overview", "/", toolbar=toolbar), ui.element("div").classes("overview"):
-            _part("Alerts firing", "firing", lambda: _alerts(context), refresh)
-            _part("Service map", "services", lambda: _map(context, shown), refresh)
-            _part("The stack", "health", lambda: _health(context), refresh)
-            _part("What happened", "events", lambda: _events(context, shown), refresh)
-            still(_elsewhere(context)).classes("elsewhere")
+        parts = Parts(request)
+
+        def part(title: str, name: str, load: Load) -> Markup:
+            lazy = parts.lazy(name, load, every=refresh)
+            heading = element("h2", title)
+            return element("section", heading, lazy, class_=f"part {name}", aria_label=title)
+
+        content = element(
+            "div",
+            part("Alerts firing", "firing", lambda: _alerts(context)),
+            part("Service map", "services", lambda: _map(context, shown)),
+            part("The stack", "health", lambda: _health(context)),
+            part("What happened", "events", lambda: _events(context, shown)),
+            _elsewhere(context),
+            class_="overview",
+        )
+
+        async def whole() -> HTMLResponse:
+            toolbar = form(span_fields(shown, refresh), label="What to show")
+            return page("Overview", "/", content, toolbar=toolbar)
+
+        return await parts.answer(whole)
 
 
-def _part(title: str, name: str, load: object, refresh: str) -> None:
-    section = ui.element("section").classes(f"part {name}")
-    section.props["aria-label"] = title
-    with section:
-        still(element("h2", title))
-        Lazy(load, every=refresh)  # type: ignore[arg-type]
-
-
-async def _alerts(context: Context) -> Drawing:
+async def _alerts(context: Context) -> Markup:
     firing = await asyncio.to_thread(context.store.find, status="firing")
     if not firing:
-        return Drawing(html=element("p", "Nothing. All is well, as far as the rules can tell."))
-    return Drawing(html=join(card(one) for one in reversed(firing)))
+        return element("p", "Nothing. All is well, as far as the rules can tell.")
+    return join(card(one) for one in reversed(firing))
 
 
-async def _map(context: Context, shown: TimeRange) -> Drawing:
+async def _map(context: Context, shown: TimeRange) -> Markup:
     at = shown.span().end
     found = await context.kept(f"map {at // 4}", lambda: service_map(context.prometheus, at))
     if not found.nodes:
-        return Drawing(html=element("p", "No service is scraped yet.", class_="empty"))
-    return Drawing(html=picture(found, shown, "Service map"))
+        return element("p", "No service is scraped yet.", class_="empty")
+    return picture(found, shown, "Service map")
 
 
-async def _health(context: Context) -> Drawing:
+async def _health(context: Context) -> Markup:
     found = await health.processes(context)
     bad = [one for one in found if one.state != "ready"]
     memory = sum(one.memory_bytes for one in found)
@@ -78,21 +84,19 @@ async def _health(context: Context) -> Drawing:
         ]
         for one in found
     ]
-    return Drawing(
-        html=element("p", said)
-        + table(["Process", "State", "Memory", "Version"], rows, "Processes")
-    )
+    listed = table(["Process", "State", "Memory", "Version"], rows, "Processes")
+    return element("p", said) + listed
 
 
-async def _events(context: Context, shown: TimeRange) -> Drawing:
+async def _events(context: Context, shown: TimeRange) -> Markup:
     found = await marks(context, shown.span())
     if not found:
-        return Drawing(html=element("p", f"Nothing in the {shown.words}."))
+        return element("p", f"Nothing in the {shown.words}.")
     items = [
         element("li", _when(mark.at), " ", mark.title, class_=f"mark was-{mark.kind}")
         for mark in reversed(found[-_MOST_EVENTS:])
     ]
-    return Drawing(html=element("ol", *items, class_="happened"))
+    return element("ol", *items, class_="happened")
 
 
 def _when(at: float) -> Markup:
@@ -109,4 +113,5 @@ def _elsewhere(context: Context) -> Markup:
         "Alertmanager": settings.url("alertmanager"),
         "The stack itself": addresses.dashboard("stack", addresses.LAST_HALF_HOUR),
     }
-    return element("nav", *(link(name, to) for name, to in ways.items()), aria_label="Elsewhere")
+    links = [link(name, to) for name, to in ways.items()]
+    return element("nav", *links, class_="elsewhere", aria_label="Elsewhere")

@@ -4,13 +4,11 @@ import asyncio
 import re
 from pathlib import Path
 
-from fastapi import HTTPException
+from fastapi import APIRouter, HTTPException, Response
 from markdown_it import MarkdownIt
-from nicegui import ui
 
 from observability.console.context import Context
-from observability.console.frame import frame
-from observability.console.lazy import still
+from observability.console.frame import page
 from observability.console.markup import Markup, element, link
 
 _FOLDER = Path(__file__).parents[3] / "docs" / "runbooks"
@@ -18,11 +16,11 @@ _NAME = re.compile(r"[A-Za-z]+\.md$")
 _MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table")
 
 
-def register(_context: Context) -> None:
+def register(pages: APIRouter, _context: Context) -> None:
     """Add the page."""
 
-    @ui.page("/docs/runbooks/{file}")
-    async def runbook(file: str) -> None:
+    @pages.get("/docs/runbooks/{file}")
+    async def runbook(file: str) -> Response:
         if not _NAME.match(file):
             raise HTTPException(404, "a runbook is called as its alert")
         try:
@@ -30,5 +28,5 @@ def register(_context: Context) -> None:
         except FileNotFoundError:
             raise HTTPException(404, f"no runbook {file}") from None
         above = link("← Alerts", "/alerts", class_="back")
-        with frame(f"Runbook: {file.removesuffix('.md')}", "/alerts", above=above):
-            still(element("article", Markup(_MARKDOWN.render(text)), class_="page"))
+        content = element("article", Markup(_MARKDOWN.render(text)), class_="page")
+        return page(f"Runbook: {file.removesuffix('.md')}", "/alerts", content, above=above)

@@ -2,16 +2,16 @@
 
 from collections.abc import Sequence
 
-from fastapi import HTTPException
-from nicegui import ui
+from fastapi import APIRouter, HTTPException, Request, Response
+from fastapi.responses import HTMLResponse
 
 from observability.console import addresses, units
-from observability.console.charts import Drawing, fields
+from observability.console.charts import fields
 from observability.console.charts.lines import event, listed
 from observability.console.context import Context, or_none
-from observability.console.frame import frame
-from observability.console.lazy import Lazy
+from observability.console.frame import page
 from observability.console.markup import Markup, element, join, link, table
+from observability.console.parts import Parts
 from observability.console.timerange import around, clock, moment
 from observability.console.tracesearch import trace_id
 from observability.console.waterfall import Row, apart, rows
@@ -21,29 +21,34 @@ _MARGIN_SECONDS = 120
 _MOST_LINES = 500
 
 
-def register(context: Context) -> None:
+def register(pages: APIRouter, context: Context) -> None:
     """Add the page."""
 
-    @ui.page("/traces/{given}")
-    def trace(given: str) -> None:
+    @pages.get("/traces/{given}")
+    async def trace(request: Request, given: str) -> Response:
         wanted = trace_id(given)
         if wanted is None:
             raise HTTPException(404, "a trace id is 32 hexadecimal digits")
-        above = link("← Traces", "/traces", class_="back")
-        with frame(f"Trace {wanted[:8]}", "/traces", above=above):
-            Lazy(lambda: _load(context, wanted), waiting="Fetching the trace …")
+        parts = Parts(request)
+        waterfall = parts.lazy(
+            "waterfall", lambda: _load(context, wanted), waiting="Fetching the trace …"
+        )
+
+        async def whole() -> HTMLResponse:
+            above = link("← Traces", "/traces", class_="back")
+            return page(f"Trace {wanted[:8]}", "/traces", waterfall, above=above)
+
+        return await parts.answer(whole)
 
 
-async def _load(context: Context, wanted: str) -> Drawing:
+async def _load(context: Context, wanted: str) -> Markup:
     found = await context.jaeger.trace(wanted)
     if found is None:
-        return Drawing(
-            html=element(
-                "p",
-                f"Jaeger has no trace {wanted}: it is not there yet, or no longer. ",
-                link("Look again", addresses.trace(wanted)),
-                class_="empty",
-            )
+        return element(
+            "p",
+            f"Jaeger has no trace {wanted}: it is not there yet, or no longer. ",
+            link("Look again", addresses.trace(wanted)),
+            class_="empty",
         )
     start = min(span.start for span in found.spans) / 1e9
     query = f'{{service_name=~".+"}} | trace_id="{wanted}"'
@@ -51,10 +56,10 @@ async def _load(context: Context, wanted: str) -> Drawing:
     lines = await or_none(
         context.loki.lines(query, start - _MARGIN_SECONDS, end + _MARGIN_SECONDS, limit=_MOST_LINES)
     )
-    return Drawing(html=page(found, lines))
+    return drawn(found, lines)
 
 
-def page(trace: Trace, lines: Sequence[LogLine] | None) -> Markup:
+def drawn(trace: Trace, lines: Sequence[LogLine] | None) -> Markup:
     """The whole of it; `lines` is None if Loki is down."""
     shades = fields.palette(sorted(trace.services))
     found = rows(trace, lines or ())

@@ -1,30 +1,34 @@
 """Search for traces; every search has an address."""
 
-from fastapi import Request
-from nicegui import ui
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import HTMLResponse
 
 from observability.console import timerange
-from observability.console.charts import Drawing
 from observability.console.charts.tables import traces_table
 from observability.console.context import Context, or_none
-from observability.console.frame import field, form, frame, select, span_fields
-from observability.console.lazy import Lazy
+from observability.console.frame import field, form, page, select, span_fields
 from observability.console.markup import Markup, element
+from observability.console.parts import Parts
 from observability.console.timerange import TimeRange
 from observability.console.tracesearch import Wanted, find, wanted
 
 
-def register(context: Context) -> None:
+def register(pages: APIRouter, context: Context) -> None:
     """Add the page."""
 
-    @ui.page("/traces")
-    async def traces(request: Request) -> None:
+    @pages.get("/traces")
+    async def traces(request: Request) -> Response:
         query = request.query_params
         shown = timerange.parse(query.get("from"), query.get("to"), "now-1h")
         asked = wanted(query)
-        toolbar = await _form(context, asked, shown)
-        with frame("Traces", "/traces", toolbar=toolbar):
-            Lazy(lambda: _found(context, asked, shown), waiting="Searching …")
+        parts = Parts(request)
+        found = parts.lazy("found", lambda: _found(context, asked, shown), waiting="Searching …")
+
+        async def whole() -> HTMLResponse:
+            toolbar = await _form(context, asked, shown)
+            return page("Traces", "/traces", found, toolbar=toolbar)
+
+        return await parts.answer(whole)
 
 
 async def _form(context: Context, asked: Wanted, shown: TimeRange) -> Markup:
@@ -55,13 +59,12 @@ def _operations(names: list[str] | None) -> dict[str, str]:
     return {"": "any"} | {name: name for name in names or []}
 
 
-async def _found(context: Context, asked: Wanted, shown: TimeRange) -> Drawing:
+async def _found(context: Context, asked: Wanted, shown: TimeRange) -> Markup:
     found = await find(context, asked, shown)
     if not found.traces:
-        return Drawing(
-            html=element("p", f"No trace matches in the {shown.words}. {found.how}", class_="empty")
-        )
+        said = f"No trace matches in the {shown.words}. {found.how}"
+        return element("p", said, class_="empty")
     said = element(
         "p", f"{len(found.traces)} traces, newest first. {found.how}", role="status", class_="said"
     )
-    return Drawing(html=said + traces_table(found.traces, "Traces found"))
+    return said + traces_table(found.traces, "Traces found")

@@ -46,7 +46,7 @@ class Running:
         """What a page is made of, its escapes undone."""
         response = self.http.get(path)
         assert response.status_code == 200, f"{path}: {response.text[:300]}"
-        return html.unescape(html.unescape(response.text)).replace('\\"', '"')
+        return html.unescape(response.text)
 
     def sign_in(self) -> str:
         """Open the controls; answers with the token that their forms carry."""
@@ -83,6 +83,21 @@ def post(running: Running, *alerts: dict[str, object]) -> None:
     answer.raise_for_status()
 
 
+def requests(running: Running, route: str) -> float:
+    """Successful ones that the console counts for a route."""
+    wanted = (
+        f'http_route="{route}"',
+        'status_code="200"',
+        "http_server_request_duration_seconds_count",
+    )
+    counts = [
+        float(line.rpartition(" ")[2])
+        for line in running.http.get("/metrics").text.splitlines()
+        if all(part in line for part in wanted)
+    ]
+    return sum(counts)
+
+
 def test_every_view_has_its_frame_without_any_backend(running: Running) -> None:
     """Header, ways to the other views and a heading are in the page as it is sent."""
     for path in VIEWS:
@@ -101,12 +116,37 @@ def test_what_a_page_needs_is_served_by_the_console_itself(running: Running) -> 
     policy = response.headers["content-security-policy"]
     assert "default-src 'self'" in policy
     assert "frame-ancestors 'none'" in policy
-    assert not re.search(r'(?:src|href)="https?://', response.text)
+    assert "script" not in policy, "no script but the console's own file"
+    assert not re.search(r'src="https?://|<link[^>]*href="https?://', response.text)
+    assert "<script>" not in response.text
     for asset in ("/static/console.css", "/static/console.js", "/static/belfry.svg"):
         assert asset in response.text
         served = running.http.get(asset)
         assert served.status_code == 200
         assert served.headers["x-content-type-options"] == "nosniff"
+
+
+def test_a_part_of_a_page_is_an_answer_of_its_own(running: Running) -> None:
+    """Named in the page; without a frame; not among the requests that are observed."""
+    page = running.text("/alerts?status=firing")
+    [address] = re.findall(r'<belfry-lazy src="([^"]+)"', page)
+    part = running.text(address)
+    assert "<h2>Firing now</h2>" in part
+    assert "<nav" not in part
+    assert running.http.get("/alerts?part=none").status_code == 404
+    before = requests(running, "/alerts")
+    assert before > 0
+    running.text(address)
+    assert requests(running, "/alerts") == before
+
+
+def test_what_is_not_there_is_said_on_a_page(running: Running) -> None:
+    """With the ways to what is; a program is told in JSON."""
+    missing = running.http.get("/nothing/here")
+    assert missing.status_code == 404
+    assert '<nav aria-label="Views">' in missing.text
+    assert "no dashboard none" in running.http.get("/dashboards/none").text
+    assert running.http.get("/api/inbox/77").json() == {"detail": "no notification 77"}
 
 
 def test_a_notification_has_a_page_of_its_own(running: Running) -> None:
