@@ -6,8 +6,16 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
-from pydantic import AliasChoices, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AliasChoices,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from observability.exits import UsageError
@@ -16,6 +24,8 @@ HOST: Final = "127.0.0.1"
 PREFIX: Final = "BELFRY_"
 _PORT_PREFIX: Final = "BELFRY_PORT_"
 _URL_PREFIX: Final = "BELFRY_URL_"
+_PUBLIC_PREFIX: Final = "BELFRY_PUBLIC_URL_"
+_ADDRESSES: Final = (_URL_PREFIX, _PUBLIC_PREFIX)
 #: Receivers of alerts, which bring names of their own.
 _NOTIFY_PREFIX: Final = "BELFRY_NOTIFY_"
 #: What `instrument(app)` reads and the stack does not.
@@ -79,6 +89,10 @@ class Settings(BaseSettings):
         default_factory=dict,
         description="where a backend is that does not run on this machine (BELFRY_URL_<NAME>)",
     )
+    public_urls: dict[str, str] = Field(
+        default_factory=dict,
+        description="where a reader's browser finds a server (BELFRY_PUBLIC_URL_<NAME>)",
+    )
     grafana_url: str | None = Field(
         default=None, validation_alias=AliasChoices("grafana_url", "GRAFANA_URL")
     )
@@ -86,12 +100,14 @@ class Settings(BaseSettings):
     @model_validator(mode="before")
     @classmethod
     def _gather_ports_and_urls(cls, data: dict[str, Any]) -> dict[str, Any]:
-        ports, urls = _from_environment(_PORT_PREFIX), _from_environment(_URL_PREFIX)
+        ports = _from_environment(_PORT_PREFIX)
         ports.pop("offset", None)
-        return data | {
-            "ports": ports | data.get("ports", {}),
-            "urls": urls | data.get("urls", {}),
+        given = {
+            "ports": ports,
+            "urls": _from_environment(_URL_PREFIX),
+            "public_urls": _from_environment(_PUBLIC_PREFIX),
         }
+        return data | {name: found | data.get(name, {}) for name, found in given.items()}
 
     @field_validator("ports")
     @classmethod
@@ -101,12 +117,13 @@ class Settings(BaseSettings):
                 raise ValueError(f"{port_variable(name)} must be from 1 to 65535, not {port}")
         return ports
 
-    @field_validator("urls")
+    @field_validator("urls", "public_urls")
     @classmethod
-    def _urls_are_http(cls, urls: dict[str, str]) -> dict[str, str]:
+    def _urls_are_http(cls, urls: dict[str, str], info: ValidationInfo) -> dict[str, str]:
+        prefix = _URL_PREFIX if info.field_name == "urls" else _PUBLIC_PREFIX
         for name, url in urls.items():
             if not url.startswith(("http://", "https://")):
-                raise ValueError(f"{_URL_PREFIX}{name.upper()} must be http://HOST:PORT, not {url}")
+                raise ValueError(f"{prefix}{name.upper()} must be http://HOST:PORT, not {url}")
         return {name: url.rstrip("/") for name, url in urls.items()}
 
     @field_validator("state_dir", "cache_dir", "config")
@@ -134,6 +151,11 @@ class Settings(BaseSettings):
         """Base URL of a process, without a slash at its end."""
         return self.urls.get(name) or f"http://{HOST}:{self.port(name, default)}"
 
+    def public_url(self, name: str, default: int | None = None) -> str:
+        """Base URL of a process for links that people follow; it never holds a password."""
+        named = self.public_urls.get(name) or (self.grafana_url if name == "grafana" else None)
+        return _without_user(named or f"http://{HOST}:{self.port(name, default)}")
+
     def variables(self) -> dict[str, str]:
         """The environment in which another process reads the same settings."""
         given = {
@@ -146,8 +168,9 @@ class Settings(BaseSettings):
         }
         ports = {port_variable(name): str(port) for name, port in self.ports.items()}
         urls = {_URL_PREFIX + name.upper(): url for name, url in self.urls.items()}
+        public = {_PUBLIC_PREFIX + name.upper(): url for name, url in self.public_urls.items()}
         grafana = {"GRAFANA_URL": self.grafana_url} if self.grafana_url else {}
-        return given | ports | urls | grafana
+        return given | ports | urls | public | grafana
 
     @property
     def logs_dir(self) -> Path:
@@ -199,6 +222,12 @@ def _from_environment(prefix: str) -> dict[str, Any]:
     }
 
 
+def _without_user(url: str) -> str:
+    """Without a name and a password before the host, and without a slash at the end."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl().rstrip("/")
+
+
 def port_variable(name: str) -> str:
     """Variable that sets the port of a process: `BELFRY_PORT_GATEWAY`."""
     return _PORT_PREFIX + name.replace("-", "_").upper()
@@ -241,11 +270,12 @@ def _refuse_unknown(settings: Settings) -> None:
     known = {PREFIX + name.upper() for name in Settings.model_fields} - {
         "BELFRY_PORTS",
         "BELFRY_URLS",
+        "BELFRY_PUBLIC_URLS",
         "BELFRY_GRAFANA_URL",
     }
     known |= _LIBRARY_VARIABLES
     known |= {port_variable(name) for name in [*DEFAULT_PORTS, *services]}
-    known |= {_URL_PREFIX + name.upper() for name in DEFAULT_PORTS}
+    known |= {prefix + name.upper() for name in DEFAULT_PORTS for prefix in _ADDRESSES}
     for name in sorted(os.environ):
         if name.startswith(PREFIX) and not name.startswith(_NOTIFY_PREFIX) and name not in known:
             close = difflib.get_close_matches(name, known, n=1)

@@ -17,10 +17,11 @@ from rich.console import Console
 from rich.text import Text
 
 from observability.alerting import incidents
+from observability.alerting.incident_parts import TIMELINE, moment, shown
 from observability.alerting.incidents import Audit, Incident
 from observability.alerting.notifications import Store
 from observability.alerting.reader import Reader
-from observability.alerting.receivers.message import sections
+from observability.alerting.receivers.message import paragraphs
 from observability.exits import UsageError
 from observability.query import Alertmanager, BackendError
 from observability.settings import Settings, load_settings
@@ -143,29 +144,16 @@ def _store(settings: Settings) -> Store:
 
 def _print(found: Incident) -> None:
     console = Console()
-    one, evidence = found.notification, found.evidence
-    state = "firing" if one.still_firing else "resolved"
-    style = "bold red" if one.still_firing else "bold green"
-    head = Text(f"{one.id}  {one.name}  ", style="bold").append(state, style=style)
-    console.print(head.append(f"  {one.severity}  {one.service}  team {one.team}", style="dim"))
-    _paragraphs(console, [one.summary, one.description])
-    if evidence is None:
-        _paragraphs(console, ["The evidence is still being gathered."])
-    else:
-        _paragraphs(console, sections(evidence))
-    console.print(Text("Timeline:", style="bold"))
-    for event in found.timeline:
-        line = Text(f"{event.at.astimezone():%Y-%m-%d %H:%M:%S}  ", style="dim")
+    one, view = found.notification, shown(found)
+    style = "bold red" if view.state == "firing" else "bold green"
+    head = Text(f"{one.id}  {one.name}  ", style="bold").append(view.state, style=style)
+    console.print(head.append(f"  {view.facts}", style="dim"))
+    for text in [*view.texts, *paragraphs(view.parts)]:
+        console.print(Text(f"{text}\n"), soft_wrap=True)
+    console.print(Text(f"{TIMELINE}:", style="bold"))
+    for event in view.timeline:
+        line = Text(f"{moment(event.at)}  ", style="dim")
         line.append(event.kind, style=_STYLES.get(event.kind, ""))
         console.print(line.append(f"  {event.who}  {event.note}".rstrip()), soft_wrap=True)
-    if found.silenced and found.silenced.until:
-        until = f"{found.silenced.until.astimezone():%Y-%m-%d %H:%M:%S}"
-        console.print(Text(f"Silenced by {found.silenced.actor} until {until}."), soft_wrap=True)
-    if found.acknowledged:
-        console.print(Text(f"{found.acknowledged.actor} looks after it."), soft_wrap=True)
-
-
-def _paragraphs(console: Console, texts: list[str]) -> None:
-    for text in texts:
-        if text:
-            console.print(Text(f"{text}\n"), soft_wrap=True)
+    for said in view.standing:
+        console.print(Text(said), soft_wrap=True)

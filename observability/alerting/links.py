@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from observability.alerting.notifications import Notification
 
@@ -29,13 +29,22 @@ def links(one: Notification, *, grafana: str) -> Links:
     return Links(_dashboard(one, grafana.rstrip("/")), _runbook(one))
 
 
+def period(one: Notification) -> tuple[datetime, datetime | None]:
+    """The time worth looking at: from before it began until after it ended, None: until now."""
+    ended = one.ends_at or one.resolved_at
+    return one.starts_at - _BEFORE, ended + _AFTER if ended else None
+
+
+def milliseconds(moment: datetime | None) -> str:
+    """A moment as Grafana's addresses have it; None: now."""
+    return "now" if moment is None else str(round(moment.timestamp() * 1000))
+
+
 def _dashboard(one: Notification, grafana: str) -> str | None:
     path = one.annotations.get("dashboard_url", "")
     if not path.startswith("/d/"):
         return _web_address(path)
-    start = _milliseconds((one.starts_at - _BEFORE).timestamp())
-    ended = one.ends_at or one.resolved_at
-    end = _milliseconds((ended + _AFTER).timestamp()) if ended else "now"
+    start, end = (milliseconds(moment) for moment in period(one))
     page, _, query = path.partition("?")
     # the link's own range is relative to when it is opened
     kept = [part for part in query.split("&") if part and not part.startswith(("from=", "to="))]
@@ -50,7 +59,3 @@ def _runbook(one: Notification) -> str | None:
 def _web_address(text: str) -> str | None:
     """`text` if it is safe to link to: labels and annotations come from outside."""
     return text if text.startswith(("http://", "https://")) else None
-
-
-def _milliseconds(seconds: float) -> str:
-    return str(round(seconds * 1000))

@@ -6,11 +6,11 @@ Everything else is told by that path; so this is told by its end, the inbox, on 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 
 from observability.alerting.inbox import Inbox
-from observability.alerting.notifications import Notification
+from observability.alerting.notifications import Heartbeat, Notification
 from observability.alerting.spec import Alert, Severity, Team
 from observability.alerting.webhook import Webhook, WebhookAlert
 
@@ -34,6 +34,11 @@ ALERT = Alert(
     dashboard="stack",
     labels={"service_name": "alertmanager", "service_namespace": "belfry"},
 )
+
+
+def last_heartbeat(beats: Iterable[Heartbeat]) -> datetime | None:
+    """When the heartbeat that the switch waits for arrived last."""
+    return max((beat.received_at for beat in beats if beat.name == _HEARTBEAT), default=None)
 
 
 class DeadMansSwitch:
@@ -74,8 +79,7 @@ class DeadMansSwitch:
             await self._tell(told.starts_at, now)
 
     def _last_heartbeat(self) -> datetime | None:
-        beats = self._inbox.store.heartbeats()
-        return max((beat.received_at for beat in beats if beat.name == _HEARTBEAT), default=None)
+        return last_heartbeat(self._inbox.store.heartbeats())
 
     def _told(self) -> Notification | None:
         """The notification that it is silent, while that still stands."""

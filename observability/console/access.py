@@ -1,10 +1,12 @@
-"""Who may use the controls: whoever knows the console's token, by a signed session.
+"""Who may change something: whoever knows the console's token, by a signed session.
 
-Being on the same machine is not enough. A session's cookie goes to this site alone
+Each says who they are as they sign in: the audit trail and the timelines of alerts name them. Being
+on the same machine is not enough. A session's cookie goes to this site alone
 (SameSite=Strict), and each form carries a token of that session besides.
 """
 
 import secrets
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from fastapi import Request, Response
@@ -16,6 +18,15 @@ from observability.stack.secrets import generate
 SECRET = "console_token"  # noqa: S105 - the name of its file
 COOKIE = "belfry_console"
 SESSION_SECONDS = 12 * 3600
+LONGEST_NAME = 60
+
+
+@dataclass(frozen=True)
+class Session:
+    """One sign-in: its id, and who the person said they are."""
+
+    id: str
+    person: str
 
 
 class Access:
@@ -35,41 +46,43 @@ class Access:
         """Whether this is the token."""
         return secrets.compare_digest(token.strip().encode(), self._token().encode())
 
-    def begin(self, response: Response) -> None:
-        """Sign the browser in."""
-        session = self._signer("session").dumps(secrets.token_hex(16))
+    def begin(self, response: Response, person: str) -> None:
+        """Sign the browser of a person in."""
+        session = Session(secrets.token_hex(16), person)
+        signed = self._signer("session").dumps(asdict(session))
         response.set_cookie(
-            COOKIE, session, max_age=SESSION_SECONDS, httponly=True, samesite="strict", path="/"
+            COOKIE, signed, max_age=SESSION_SECONDS, httponly=True, samesite="strict", path="/"
         )
 
     def end(self, response: Response) -> None:
         """Sign the browser out."""
         response.delete_cookie(COOKIE, path="/")
 
-    def session(self, request: Request) -> str | None:
+    def session(self, request: Request) -> Session | None:
         """The session that the request belongs to, if it is signed in."""
-        return self._read("session", request.cookies.get(COOKIE, ""))
+        found = self._read("session", request.cookies.get(COOKIE, ""))
+        return Session(**found) if isinstance(found, dict) else None
 
-    def form_token(self, session: str) -> str:
+    def form_token(self, session: Session) -> str:
         """What a form of this session must carry."""
-        return self._signer("form").dumps(session)
+        return self._signer("form").dumps(session.id)
 
-    def allows(self, request: Request, form_token: str) -> str | None:
+    def allows(self, request: Request, form_token: str) -> Session | None:
         """The session, if the request comes from a form that was given to it."""
         session = self.session(request)
-        if session is None or self._read("form", form_token) != session:
+        if session is None or self._read("form", form_token) != session.id:
             return None
         return session
 
-    def say(self, session: str, message: str) -> None:
+    def say(self, session: Session, message: str) -> None:
         """Keep a sentence for the next page of the session."""
         if len(self._said) > 100:
             self._said.clear()
-        self._said[session] = message
+        self._said[session.id] = message
 
-    def said(self, session: str) -> str:
+    def said(self, session: Session) -> str:
         """That sentence, once."""
-        return self._said.pop(session, "")
+        return self._said.pop(session.id, "")
 
     def _token(self) -> str:
         return self._file.read_text(encoding="ascii").strip()
@@ -77,9 +90,14 @@ class Access:
     def _signer(self, purpose: str) -> URLSafeTimedSerializer:
         return URLSafeTimedSerializer(self._token(), salt=f"belfry console {purpose}")
 
-    def _read(self, purpose: str, signed: str) -> str | None:
+    def _read(self, purpose: str, signed: str) -> object:
         try:
-            value: object = self._signer(purpose).loads(signed, max_age=SESSION_SECONDS)
+            return self._signer(purpose).loads(signed, max_age=SESSION_SECONDS)
         except BadSignature:
             return None
-        return value if isinstance(value, str) else None
+
+
+def name_of(text: str) -> str:
+    """Who somebody says they are, on one line; empty if that says nothing."""
+    printable = "".join(letter if letter.isprintable() else " " for letter in text)
+    return " ".join(printable.split())[:LONGEST_NAME]

@@ -21,7 +21,7 @@ from observability.alerting.desk import Desk
 from observability.alerting.inbox import Inbox, router
 from observability.alerting.notifications import Store
 from observability.alerting.receivers.settings import load_notify
-from observability.console import actions, addresses
+from observability.console import actions, addresses, alert_actions
 from observability.console.access import Access
 from observability.console.assets import Assets
 from observability.console.context import Context
@@ -34,6 +34,7 @@ from observability.console.views import (
     alerts,
     controls,
     dashboards,
+    incident,
     logs,
     overview,
     runbooks,
@@ -65,7 +66,9 @@ def create_app(settings: Settings) -> ASGIApp:
     console = FastAPI(title="Belfry console", lifespan=lifespan, docs_url=None, redoc_url=None)
     instrument(console, service_name="console")
     console.include_router(router(inbox))
-    console.include_router(actions.router(actions.Actions(settings, access, load)))
+    people = actions.Desk(access)
+    console.include_router(actions.router(actions.Actions(settings, access, people, load)))
+    console.include_router(alert_actions.router(alert_actions.AlertActions(context, people)))
     _add_health(console, inbox.store)
     _add_ways_from_grafana(console)
     parts = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
@@ -80,6 +83,7 @@ def _pages(context: Context, access: Access, load: LoadRun) -> APIRouter:
     pages = APIRouter(include_in_schema=False)
     for view in (overview, dashboards, traces, trace, logs, alerts, runbooks):
         view.register(pages, context)
+    incident.register(pages, context, access)
     controls.register(pages, context, access, load)
     return pages
 

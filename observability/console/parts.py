@@ -24,6 +24,7 @@ class Parts:
 
     def __init__(self, request: Request) -> None:
         self._request = request
+        self._asked = request.query_params.get(PARAMETER)
         self._loads: dict[str, Load] = {}
 
     def lazy(self, name: str, load: Load, *, every: str = "", waiting: str = "Loading …") -> Markup:
@@ -44,6 +45,15 @@ class Parts:
             aria_busy="true",
         )
 
+    async def drawn(self, name: str, load: Load, *, every: str) -> Markup:
+        """A part that is in the page from the first, and is looked at again while it is in view."""
+        self._loads[name] = load
+        if self._asked is not None:
+            return Markup()
+        return element(
+            "belfry-lazy", await load(), src=self._address(name), every=every or None, drawn=True
+        )
+
     def tail(self, name: str, load: Load, *, every: int) -> Markup:
         """As `lazy`, but what is loaded again is put above what is there."""
         self._loads[name] = load
@@ -61,12 +71,11 @@ class Parts:
         Raises:
             HTTPException: 404, there is no such part.
         """
-        name = self._request.query_params.get(PARAMETER)
-        if name is None:
+        if self._asked is None:
             return await page()
-        load = self._loads.get(name)
+        load = self._loads.get(self._asked)
         if load is None:
-            raise HTTPException(404, f"no part {name}")
+            raise HTTPException(404, f"no part {self._asked}")
         try:
             return HTMLResponse(str(await load()))
         except BackendError as error:

@@ -2,24 +2,20 @@
 
 import argparse
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import httpx
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser
 
+from observability.console.browser import chromium, settled
 from observability.exits import UsageError
 from observability.settings import Settings, load_settings
 
-CHROMIUM = "/usr/bin/chromium"
-ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
 _MOST_BYTES = 400_000
 _WIDE = (1360, 900)
 _PHONE = (390, 844)
-_LOAD_MILLISECONDS = 30_000
 
 
 @dataclass(frozen=True)
@@ -41,31 +37,6 @@ SHOTS = (
     Shot("logs", "/logs?from=now-5m"),
     Shot("alerts", "/alerts"),
 )
-
-
-@contextmanager
-def chromium() -> Iterator[Browser]:
-    """The distribution's Chromium, without a screen."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
-        try:
-            yield browser
-        finally:
-            browser.close()
-
-
-def settled(page: Page) -> None:
-    """Wait until all parts of the page that are in view have their content."""
-    page.wait_for_selector("belfry-lazy, .part, .page, .cards", timeout=_LOAD_MILLISECONDS)
-    page.wait_for_function(
-        """() => [...document.querySelectorAll('belfry-lazy')].every(part => {
-            const box = part.getBoundingClientRect();
-            return box.top > innerHeight || box.bottom < 0
-                || part.getAttribute('aria-busy') !== 'true';
-        })""",
-        timeout=_LOAD_MILLISECONDS,
-    )
-    page.wait_for_timeout(500)  # charts draw a moment after they have their data
 
 
 def take(settings: Settings, folder: Path) -> list[Path]:

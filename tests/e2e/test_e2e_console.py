@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from observability.console.screenshots import chromium, settled
+from observability.console.browser import chromium, settled
 from tests.support.shopper import Purchase, Shopper
 from tests.support.stack import Stack
 from tests.support.waiting import eventually

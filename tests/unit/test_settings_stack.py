@@ -37,6 +37,8 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         ("BELFRY_PORT_OFFSET", "-1", "BELFRY_PORT_OFFSET: input should be greater than"),
         ("BELFRY_URL_LOKI", "loki:3100", "BELFRY_URL_LOKI must be http://HOST:PORT, not loki:3100"),
         ("BELFRY_URL_LOKKI", "http://a", "unknown setting BELFRY_URL_LOKKI: did you mean BELFRY_U"),
+        ("BELFRY_PUBLIC_URL_GRAFANA", "a", "BELFRY_PUBLIC_URL_GRAFANA must be http://HOST:PORT"),
+        ("BELFRY_PUBLIC_URL_X", "http://a", "unknown setting BELFRY_PUBLIC_URL_X: did you mean"),
         ("BELFRY_ENVIRONMENT", "a b", "BELFRY_ENVIRONMENT: string should match"),
     ],
 )
@@ -137,3 +139,38 @@ def test_belfry_up_refuses_bad_settings_in_one_line(tmp_path: Path) -> None:
             line = refused(belfry("up", "--only=services", *detach, BELFRY_PORT_A=port))
             assert f"port {port} of a is taken by pid {os.getpid()}" in line
             assert "BELFRY_PORT_A" in line
+
+
+@pytest.mark.parametrize(
+    ("name", "variables", "expected"),
+    [
+        ("grafana", {}, "http://127.0.0.1:3000"),
+        ("grafana", {"GRAFANA_URL": "https://admin:s3cret@g:3000/"}, "https://g:3000"),
+        (
+            "grafana",
+            {"GRAFANA_URL": "http://g:3000", "BELFRY_PUBLIC_URL_GRAFANA": "https://u:p@x.org/g/"},
+            "https://x.org/g",
+        ),
+        (
+            "prometheus",
+            {"BELFRY_URL_PROMETHEUS": "http://prometheus:9090"},
+            "http://127.0.0.1:9090",
+        ),
+        (
+            "alertmanager",
+            {"BELFRY_PUBLIC_URL_ALERTMANAGER": "https://alerts.example.org"},
+            "https://alerts.example.org",
+        ),
+    ],
+)
+def test_addresses_for_people_are_not_those_for_processes_and_hold_no_password(
+    monkeypatch: pytest.MonkeyPatch, name: str, variables: dict[str, str], expected: str
+) -> None:
+    """They stand in mails, chats and pages that anybody may see."""
+    for variable, value in variables.items():
+        monkeypatch.setenv(variable, value)
+    settings = load_settings()
+    assert settings.public_url(name) == expected
+    for variable, value in settings.variables().items():
+        monkeypatch.setenv(variable, value)
+    assert load_settings() == settings

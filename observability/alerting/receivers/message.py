@@ -11,6 +11,8 @@ from observability.alerting.evidence.units import human
 from observability.alerting.notifications import Notification
 from observability.alerting.webhook import Status
 
+FIGURE = "Figure"
+"""Heading of the part that a chart belongs to."""
 _LINES = 10
 _ALERTS = 20
 
@@ -61,17 +63,54 @@ def text(message: Message) -> str:
     return "\n\n".join(parts)
 
 
+@dataclass(frozen=True)
+class Line:
+    """One line of the evidence.
+
+    Attributes:
+        text: for people.
+        to: the address that it names, if it does.
+        trace: id of the trace that it is about, if it is about one.
+        kind: level of a log line, kind of a change.
+    """
+
+    text: str
+    to: str = ""
+    trace: str = ""
+    kind: str = ""
+
+
+def parts(found: Evidence) -> list[tuple[str, list[Line]]]:
+    """The evidence by its headings; one under which there is nothing is left out."""
+    titled = [
+        (FIGURE, [Line(text) for text in figure_lines(found)]),
+        ("Traces", [line for one in found.traces for line in _of_trace(one)]),
+        ("Log", [Line(log_line(e), trace=e.trace_id, kind=e.level) for e in found.logs[:_LINES]]),
+        ("Changed lately", [Line(change_line(one), kind=one.kind) for one in found.changes]),
+        ("Look", [Line(name, to=address) for name, address in ways(found)]),
+        ("Missing from this evidence", [Line(text) for text in found.missing]),
+    ]
+    return [(title, lines) for title, lines in titled if lines]
+
+
+def _of_trace(one: TraceEvidence) -> list[Line]:
+    head, *rest = trace_lines(one)
+    return [Line(head, trace=one.trace_id), *(Line(text) for text in rest)]
+
+
 def sections(found: Evidence) -> list[str]:
     """The evidence as paragraphs, each with its heading."""
-    titled = [
-        ("Figure", figure_lines(found)),
-        ("Traces", [line for trace in found.traces for line in trace_lines(trace)]),
-        ("Log", [log_line(line) for line in found.logs[:_LINES]]),
-        ("Changed lately", [change_line(change) for change in found.changes]),
-        ("Look", [f"{name}: {address}" for name, address in ways(found)]),
-        ("Missing from this evidence", found.missing),
+    return paragraphs(parts(found))
+
+
+def paragraphs(titled: list[tuple[str, list[Line]]]) -> list[str]:
+    """Headings and their lines as text."""
+    return [
+        "\n".join(
+            [f"{title}:", *(f"{one.text}: {one.to}" if one.to else one.text for one in lines)]
+        )
+        for title, lines in titled
     ]
-    return ["\n".join([f"{title}:", *lines]) for title, lines in titled if lines]
 
 
 def figure_lines(found: Evidence) -> list[str]:

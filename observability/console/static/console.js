@@ -21,7 +21,7 @@ function refill(part, html) {
 class Lazy extends HTMLElement {
   connectedCallback() {
     this.inView = false;
-    this.last = -Infinity;
+    this.last = this.hasAttribute("drawn") ? performance.now() : -Infinity;
     this.observer = new IntersectionObserver(
       (entries) => {
         this.inView = entries.some((entry) => entry.isIntersecting);
@@ -147,11 +147,12 @@ function pointOut() {
   const target = document.querySelector(".lines .here") || (location.hash && document.getElementById(location.hash.slice(1)));
   if (!target || pointed === target.id) return;
   pointed = target.id;
-  target.querySelector("details")?.setAttribute("open", "");
+  (target.matches("details") ? target : target.querySelector("details"))?.setAttribute("open", "");
   target.scrollIntoView({ block: "center" });
 }
 
 document.addEventListener("DOMContentLoaded", () => {
+  pointOut();
   document.getElementById("scheme")?.addEventListener("click", () => {
     const dark =
       (root.style.colorScheme || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")) === "dark";

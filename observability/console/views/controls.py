@@ -9,8 +9,11 @@ from observability.console.context import Context
 from observability.console.frame import field, hidden, page
 from observability.console.loadrun import LoadRun
 from observability.console.markup import Markup, element, join
+from observability.console.views.signing import form_token, post, said, sign_in
 from observability.exits import UsageError
 from observability.faults import Fault, FlagFile
+
+_WHY = "Controls break things on purpose, so they ask for the console's token."
 
 
 def register(pages: APIRouter, context: Context, access: Access, load: LoadRun) -> None:
@@ -20,40 +23,21 @@ def register(pages: APIRouter, context: Context, access: Access, load: LoadRun) 
     async def controls(request: Request) -> Response:
         session = access.session(request)
         if session is None:
-            refused = request.query_params.get("refused") == "1"
-            return page("Controls", "/controls", _sign_in(access, refused=refused))
-        said = access.said(session)
-        token = hidden("form_token", access.form_token(session))
+            form = sign_in(access, request, _WHY, "/controls")
+            return page("Controls", "/controls", form)
+        token = form_token(access, session)
         return page(
             "Controls",
             "/controls",
-            element("p", said, role="status", class_="said strong") if said else "",
+            said(access, session),
             _load(load, token),
             await asyncio.to_thread(_faults, context, token),
-            _post("/controls/sign-out", token, button="Sign out"),
+            post("/controls/sign-out", token, button=f"Sign out {session.person}"),
         )
 
 
-def _sign_in(access: Access, *, refused: bool) -> Markup:
-    why = element("p", "That is not the token.", role="alert", class_="down") if refused else ""
-    token = field("token", "Token", "", type="password", autocomplete="off", required="required")
-    return element(
-        "section",
-        element("h2", "Sign in"),
-        element(
-            "p",
-            "Controls break things on purpose, so they ask for the console's token. It is in ",
-            element("code", access.where),
-            ", which only its owner can read.",
-        ),
-        why,
-        _post("/controls/sign-in", token, button="Sign in"),
-        class_="part",
-    )
-
-
 def _load(load: LoadRun, token: Markup) -> Markup:
-    start = _post(
+    start = post(
         "/controls/load",
         token,
         field("users", "Users", "5", type="number", min="1", max="100"),
@@ -61,7 +45,7 @@ def _load(load: LoadRun, token: Markup) -> Markup:
         field("rate", "Requests a second, at most", "", type="number", min="0.1", step="any"),
         button="Start load",
     )
-    stop = _post("/controls/load/stop", token, button="Stop load")
+    stop = post("/controls/load/stop", token, button="Stop load")
     return element(
         "section",
         element("h2", "Load"),
@@ -77,7 +61,7 @@ def _faults(context: Context, token: Markup) -> Markup:
     except UsageError as error:
         return element("section", element("h2", "Faults"), element("p", error, class_="down"))
     active = [one for one in found if one.active]
-    clear = _post("/controls/faults/clear", token, button="Clear all faults") if active else ""
+    clear = post("/controls/faults/clear", token, button="Clear all faults") if active else ""
     groups: dict[str, list[Fault]] = {}
     for one in found:
         groups.setdefault(one.name.partition(".")[0], []).append(one)
@@ -115,7 +99,7 @@ def _fault(one: Fault, token: Markup) -> Markup:
     return element(
         "div",
         element("p", element("strong", one.name), " ", one.description),
-        _post(
+        post(
             "/controls/faults",
             token,
             hidden("name", one.name),
@@ -124,16 +108,4 @@ def _fault(one: Fault, token: Markup) -> Markup:
             label=one.name,
         ),
         class_="fault active" if one.active else "fault",
-    )
-
-
-def _post(action: str, *fields: object, button: str, label: str | None = None) -> Markup:
-    return element(
-        "form",
-        *fields,
-        element("button", button, type="submit", aria_label=f"{button} {label}" if label else None),
-        method="post",
-        action=action,
-        class_="toolbar",
-        aria_label=label or button,
     )

@@ -107,10 +107,10 @@ def _when(at: float) -> Markup:
 def _elsewhere(context: Context) -> Markup:
     settings = context.settings
     ways = {
-        "Shop": settings.url("gateway", 8000),
-        "Grafana": settings.grafana_url or settings.url("grafana"),
-        "Prometheus": f"{settings.url('prometheus')}/api/v1/rules",
-        "Alertmanager": settings.url("alertmanager"),
+        "Shop": settings.public_url("gateway"),
+        "Grafana": settings.public_url("grafana"),
+        "Prometheus": f"{settings.public_url('prometheus')}/api/v1/rules",
+        "Alertmanager": settings.public_url("alertmanager"),
         "The stack itself": addresses.dashboard("stack", addresses.LAST_HALF_HOUR),
     }
     links = [link(name, to) for name, to in ways.items()]

@@ -48,22 +48,39 @@ class Running:
         assert response.status_code == 200, f"{path}: {response.text[:300]}"
         return html.unescape(response.text)
 
-    def sign_in(self) -> str:
-        """Open the controls; answers with the token that their forms carry."""
-        token = (self.state / "secrets" / "console_token").read_text()
-        self.http.post("/controls/sign-in", data={"token": token})
-        found = re.search(r'name="form_token" value="([^"]+)"', self.text("/controls"))
+    @property
+    def token(self) -> str:
+        """The console's."""
+        return (self.state / "secrets" / "console_token").read_text()
+
+    def sign_in(self, person: str = "Ada Bell") -> str:
+        """Sign in; answers with the token that forms carry from then on."""
+        self.http.post("/controls/sign-in", data={"token": self.token, "person": person})
+        return self.form_token("/controls")
+
+    def form_token(self, path: str) -> str:
+        """What the forms of a page carry."""
+        found = re.search(r'name="form_token" value="([^"]+)"', self.text(path))
         assert found
         return found[1]
 
+    def audited(self, action: str) -> list[dict[str, str]]:
+        """Events of the console's audit trail, oldest first."""
+        [journal] = (self.state / "audit").glob("*.jsonl")
+        events = [json.loads(line) for line in journal.read_text().splitlines()]
+        return [event for event in events if event["action"] == action]
+
 
 @contextmanager
-def started(folder: Path) -> Iterator[Running]:
-    """A console of the repository's dashboards, with no backend behind it."""
+def started(folder: Path, **variables: str) -> Iterator[Running]:
+    """A console of the repository's dashboards, with no backend but those of `variables`."""
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("BELFRY_CONFIG", str(ROOT / "belfry.toml"))
+        environment.setenv("BELFRY_AUDIT_DIR", str(folder / "state" / "audit"))
         for backend in ("PROMETHEUS", "LOKI", "JAEGER", "ALERTMANAGER"):
             environment.setenv(f"BELFRY_PORT_{backend}", str(free_port()))
+        for name, value in variables.items():
+            environment.setenv(name, value)
         running = Running(folder)
     yield running
     running.http.close()
@@ -157,8 +174,7 @@ def test_a_notification_has_a_page_of_its_own(running: Running) -> None:
     assert "<script>alert(1)" not in page
     told = running.text(f"/alerts/{received['id']}")
     assert "/docs/runbooks/ServiceDown.md" in told
-    assert "/dashboards/service-detail?from=" in told
-    assert "var-service=checkout" in told
+    assert "/dashboards/service-detail?var-service=checkout&from=1772358300123&to=now" in told
 
 
 def test_a_runbook_is_a_page(running: Running) -> None:
@@ -190,8 +206,14 @@ def test_controls_refuse_who_is_not_signed_in(running: Running) -> None:
         assert running.http.post(f"/controls/{path}", data=form).status_code == 403
     assert running.http.post("/controls/faults", data={"name": "a"}).status_code == 422
     refused = running.http.post("/controls/sign-in", data={"token": "guess"})
-    assert refused.headers["location"] == "/controls?refused=1"
-    assert "set-cookie" not in refused.headers
+    assert refused.headers["location"] == "/controls?refused=token"
+    nameless = running.http.post("/controls/sign-in", data={"token": running.token, "person": " "})
+    assert nameless.headers["location"] == "/controls?refused=name"
+    for answer in (refused, nameless):
+        assert "set-cookie" not in answer.headers
+    assert {(one["actor"], one["outcome"]) for one in running.audited("fault_set")} == {
+        ("anonymous", "denied")
+    }
 
 
 def test_controls_work_with_the_token_and_say_what_they_did(running: Running) -> None:
@@ -213,8 +235,30 @@ def test_controls_work_with_the_token_and_say_what_they_did(running: Running) ->
     assert "All faults are off" in send("faults/clear")
     assert "numbers" in send("load", users="many", seconds="1")
     assert "Not done: users" in send("load", users="5000", seconds="1")
+    acts = running.audited("fault_set")[-3:]
+    assert [(one["actor"], one["outcome"]) for one in acts] == [
+        ("Ada Bell", "success"),
+        ("Ada Bell", "failure"),
+        ("Ada Bell", "failure"),
+    ]
     running.http.post("/controls/sign-out", data={"form_token": token})
     assert "Sign in" in running.text("/controls")
+
+
+def test_an_act_that_breaks_off_is_audited(running: Running) -> None:
+    """Whatever the error: something may have been changed. The page says where to look."""
+    flags = running.state / "flags.json"
+    flags.write_text((ROOT / "services" / "kit" / "flags.json").read_text())
+    token = running.sign_in("Eve")
+    flags.unlink()
+    flags.mkdir()
+    try:
+        answer = running.http.post("/controls/faults/clear", data={"form_token": token})
+    finally:
+        flags.rmdir()
+    assert answer.status_code == 303
+    last = running.audited("fault_cleared")[-1]
+    assert (last["actor"], last["outcome"]) == ("Eve", "failure")
 
 
 def test_health_and_metrics_are_there(running: Running) -> None:

@@ -6,7 +6,7 @@ import pytest
 from fastapi import Request, Response
 
 from observability.console import logsearch, tracesearch, waterfall
-from observability.console.access import COOKIE, Access
+from observability.console.access import COOKIE, Access, name_of
 from observability.console.loadrun import LoadRun, Plan
 from observability.console.marks import beginnings
 from observability.exits import UsageError
@@ -95,10 +95,10 @@ def request(cookie: str = "") -> Request:
     return Request({"type": "http", "headers": headers})
 
 
-def signed_in(access: Access) -> str:
+def signed_in(access: Access, person: str = "Ada") -> str:
     """The cookie that a sign-in sets."""
     response = Response()
-    access.begin(response)
+    access.begin(response, person)
     header = response.headers["set-cookie"]
     assert "HttpOnly" in header
     assert "SameSite=strict" in header
@@ -116,15 +116,23 @@ def test_the_token_is_its_owners_alone(access: Access, tmp_path: Path) -> None:
 
 def test_a_form_works_for_its_own_session_only(access: Access) -> None:
     """Neither another's token nor a cookie that nobody signed will do."""
-    mine, other = signed_in(access), signed_in(access)
+    mine, other = signed_in(access, "Ada"), signed_in(access, "Bob")
     session, stranger = access.session(request(mine)), access.session(request(other))
     assert session
     assert stranger
+    assert (session.person, stranger.person) == ("Ada", "Bob")
     assert access.allows(request(mine), access.form_token(session)) == session
     assert access.allows(request(mine), access.form_token(stranger)) is None
     assert access.allows(request(mine), "") is None
     assert access.allows(request("forged"), access.form_token(session)) is None
     assert access.allows(request(), access.form_token(session)) is None
+
+
+def test_a_name_is_one_line_of_bounded_length() -> None:
+    """Whatever was typed: it stands in the audit trail and in timelines."""
+    assert name_of("  Ada \n\x00 Bell ") == "Ada Bell"
+    assert len(name_of("x" * 1000)) == 60
+    assert name_of(" \n") == ""
 
 
 def test_a_new_token_ends_all_sessions(access: Access, tmp_path: Path) -> None:
