@@ -1,5 +1,6 @@
 """Answers to a panel's queries, asked from the backends as Grafana's data sources would."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -75,7 +76,8 @@ async def ask(
     Raises:
         BackendError: a backend did not answer or refused a query.
     """
-    return [await _ask(target, values, span, backends) for target in panel.targets]
+    asked = (_ask(target, values, span, backends) for target in panel.targets)
+    return list(await asyncio.gather(*asked))
 
 
 async def _ask(

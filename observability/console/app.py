@@ -43,6 +43,7 @@ from observability.console.views import (
 )
 from observability.console.watching import watching
 from observability.settings import Settings, load_settings
+from observability.stack import deploys
 
 _STATIC = Path(__file__).parent / "static"
 
@@ -58,7 +59,9 @@ def create_app(settings: Settings) -> ASGIApp:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         with on_stop_signal(inbox.close):
             async with desk.running(), watching(inbox, settings.audit_dir):
+                seeing = asyncio.create_task(deploys.watch(settings), name="deploys")
                 yield
+                seeing.cancel()
         await load.stop()
         await context.close()
         inbox.store.close()

@@ -19,6 +19,13 @@ class Wanted:
     stream: str = ""
     text: str = ""
     at: int | None = None
+    more: bool = False
+
+    def fields(self) -> dict[str, str]:
+        """Those of the address of the same search for more lines, but for `query`."""
+        names = ("service", "level", "stream", "text")
+        given = {name: str(getattr(self, name)) for name in names}
+        return {name: value for name, value in given.items() if value} | {"more": "1"}
 
     @property
     def logql(self) -> str:
@@ -31,7 +38,8 @@ def wanted(query: Mapping[str, str]) -> Wanted:
     texts = ("query", "service", "level", "stream", "text")
     given = {name: query.get(name, "").strip()[:2000] for name in texts}
     at = query.get("at", "")
-    return Wanted(at=int(at) if at.isdigit() and len(at) < 20 else None, **given)
+    known = int(at) if at.isdigit() and len(at) < 20 else None
+    return Wanted(at=known, more=query.get("more", "") == "1", **given)
 
 
 def made(asked: Wanted) -> str:

@@ -1,19 +1,21 @@
 """What happened in the time shown: alerts that began, processes that started, faults, deploys."""
 
+import asyncio
 import json
 import math
+from collections.abc import Mapping
 
 from observability.boards import Span
 from observability.console.charts.view import Mark
 from observability.console.context import Context, or_none
 from observability.query import Series
+from observability.stack import deploys
 
 _ACTS = "fault_set|fault_cleared|drill_started|scale|restart|load_.*"
 _FAULTS = f'{{log_stream="audit"}} | audit_action=~"{_ACTS}"'
 _MOST = 40
 _STEP = 15.0
 _STARTED = 'process_start_time_seconds{job="services"}'
-_VERSIONS = 'group by (service_name, service_version) (target_info{job="services"})'
 _ALERTS = 'group by (alertname, service_name) (ALERTS{alertstate="firing",severity!="none"})'
 
 
@@ -24,12 +26,15 @@ async def marks(context: Context, span: Span) -> list[Mark]:
 
 
 async def _gather(context: Context, span: Span) -> list[Mark]:
-    found = [
-        *await _starts(context, span),
-        *await _began(context, span, _ALERTS, "alert"),
-        *await _began(context, span, _VERSIONS, "deploy"),
-        *await _faults(context, span),
-    ]
+    alerts, starts, deployed, faults = await asyncio.gather(
+        _alerts(context, span),
+        _starts(context, span),
+        _deploys(context),
+        _faults(context, span),
+    )
+    # the first process of a new version says nothing that the deploy does not
+    moments = {mark.at for mark in deployed}
+    found = [*alerts, *(one for one in starts if one.at not in moments), *deployed, *faults]
     inside = [mark for mark in found if span.start < mark.at <= span.end]
     return sorted(inside, key=lambda mark: mark.at)[-_MOST:]
 
@@ -42,18 +47,24 @@ async def _starts(context: Context, span: Span) -> list[Mark]:
     ]
 
 
-async def _began(context: Context, span: Span, query: str, kind: str) -> list[Mark]:
-    """Where a series appears that was not there before."""
+async def _alerts(context: Context, span: Span) -> list[Mark]:
+    """Where an alert appears that was not there before."""
     step = max(_STEP, span.step)
     # On the same grid at every look, or the marks would wander.
     start, end = (math.floor(at / step) * step for at in (span.start, span.end))
-    found = await or_none(context.prometheus.range(query, start, end, step))
+    found = await or_none(context.prometheus.range(_ALERTS, start, end, step))
     return [
-        Mark(began, _title(series, kind), kind)
+        Mark(began, _alert(series.labels), "alert")
         for series in found or []
         for began in beginnings(series, step)
         if began > start + 2 * step
     ]
+
+
+async def _deploys(context: Context) -> list[Mark]:
+    """Versions seen for the first time ever: one that only was away is none."""
+    known = await asyncio.to_thread(deploys.read, context.settings)
+    return [Mark(one.at, one.text, "deploy") for one in known]
 
 
 def beginnings(series: Series, step: float) -> list[float]:
@@ -66,12 +77,8 @@ def beginnings(series: Series, step: float) -> list[float]:
     return began
 
 
-def _title(series: Series, kind: str) -> str:
-    labels = series.labels
-    service = labels.get("service_name", "")
-    if kind == "deploy":
-        return f"{service} {labels.get('service_version', '')} first seen"
-    return " ".join(["alert", labels.get("alertname", ""), service]).strip()
+def _alert(labels: Mapping[str, str]) -> str:
+    return f"alert {labels.get('alertname', '')} {labels.get('service_name', '')}".strip()
 
 
 async def _faults(context: Context, span: Span) -> list[Mark]:

@@ -1,4 +1,4 @@
-"""`belfry bench`: what Belfry costs, as ratios within one run."""
+"""`belfry bench`: what Belfry costs, as ratios within one run, and how soon its pages are seen."""
 
 import dataclasses
 from typing import Annotated
@@ -31,3 +31,31 @@ def overhead(
     typer.echo(f"bare      {result.bare_us:7.1f} µs of CPU a request")
     typer.echo(f"observed  {result.observed_us:7.1f} µs, {result.dropped} items dropped")
     typer.echo(f"ratio     {result.ratio_to_bare:7.2f}")
+
+
+@app.command()
+def pages(
+    visits: Annotated[int, typer.Option(min=1, help="Visits of each page.")] = 5,
+    limit: Annotated[float, typer.Option(min=0.01, help="Seconds that the median may be.")] = 1.0,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Time until each page of the running console is seen for the first time, in Chromium.
+
+    Exit code 1 if the median of a page is above the limit. The data of the last hour is shown.
+    """
+    from observability.proof.pages import measure  # noqa: PLC0415 - only this needs a browser
+    from observability.settings import load_settings  # noqa: PLC0415
+
+    found = []
+    for one in measure(load_settings(), visits):
+        found.append(one)
+        if not json:
+            late = "" if one.median_seconds <= limit else f"  above {limit:g} s"
+            taken = f"median {one.median_seconds:6.3f} s  p95 {one.p95_seconds:6.3f} s"
+            typer.echo(f"{one.page:24} {taken}{late}")
+    holds = all(one.median_seconds <= limit for one in found)
+    if json:
+        rows = [dataclasses.asdict(one) for one in found]
+        told = {"limit_seconds": limit, "holds": holds, "pages": rows}
+        typer.echo(orjson.dumps(told).decode())
+    raise typer.Exit(0 if holds else 1)

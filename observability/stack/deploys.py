@@ -1,6 +1,6 @@
 """Deploys: a version of a service seen for the first time, kept, and marked in Grafana.
 
-`watch` runs beside something that runs all the time; `read` tells what was seen so far.
+The console runs `watch`; `read` tells what was seen so far.
 """
 
 import asyncio
@@ -11,7 +11,6 @@ from pathlib import Path
 import httpx
 
 from observability import get_logger
-from observability.proof.grafana import Grafana, GrafanaError
 from observability.query import BackendError, Prometheus
 from observability.settings import Settings
 from observability.stack.state import write_atomically
@@ -67,6 +66,8 @@ async def watch(settings: Settings, every: float = _EVERY) -> None:
                 await look(settings, prometheus)
             except (BackendError, OSError) as error:
                 log.debug("deploys_not_seen", reason=str(error))
+            except Exception as error:
+                log.exception("deploys_not_seen", reason=type(error).__name__)
             await asyncio.sleep(every)
 
 
@@ -105,6 +106,9 @@ def _mark(settings: Settings, deploys: list[Deploy]) -> list[Deploy]:
     url = _grafana_url(settings)
     if not unmarked or url is None:
         return deploys
+    # 14 MB of client, for who has a Grafana
+    from observability.proof.grafana import Grafana, GrafanaError  # noqa: PLC0415
+
     try:
         grafana = Grafana(url, settings)
         since = int(min(one.at for one in unmarked) * 1000) - 1

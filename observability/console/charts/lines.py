@@ -31,13 +31,17 @@ _IDENTITY = frozenset(
 )
 _BESIDE = 5
 _LONGEST = 300
+#: Lines of a panel: each can be unfolded, so each is large.
+_MOST = 100
 
 
 def draw(panel: Panel, answers: Sequence[Answer], _view: View) -> Markup:
-    """The lines, newest first."""
+    """The newest lines, newest first."""
     found = [line for answer in answers for line in answer.lines]
     wanted = panel.options.get("displayedFields", [])
-    return listed(found, panel.title, fields=wanted)
+    more = element("p", f"The newest {_MOST} of {len(found)} lines.", class_="said")
+    drawn = listed(found[:_MOST], panel.title, fields=wanted)
+    return more + drawn if len(found) > _MOST else drawn
 
 
 def listed(

@@ -41,9 +41,9 @@ def draw(panel: Panel, answers: Sequence[Answer], view: View) -> Markup:
         scale,
         join(inside),
         _label(panel, named),
-        data_points=_for_tooltip(named, shades, scale),
-        data_from=int(view.span.start * 1000),
-        data_to=int(view.span.end * 1000),
+        data_points=_for_tooltip(named, shades, scale, view),
+        data_from=int(view.span.start),
+        data_length=int(view.span.end - view.span.start),
     )
     return join([chart, _legend(named, shades), _figures(panel, named, dots, view)])
 
@@ -154,13 +154,17 @@ def _dot(one: Exemplar, found: Plane) -> Markup:
     )
 
 
-def _for_tooltip(named: Named, shades: dict[str, str], scale: units.Scale) -> str:
-    """What the browser shows beside the pointer: names, colours and points in four digits."""
+def _for_tooltip(named: Named, shades: dict[str, str], scale: units.Scale, view: View) -> str:
+    """What the browser shows beside the pointer: names, colours and points in four digits.
+
+    Times are in seconds since the start of the chart.
+    """
+    start = view.span.start
     series = [
         [
             name,
             shades[name],
-            [[int(at * 1000), float(f"{value:.4g}")] for at, value in _finite(one.points)],
+            [[round(at - start), float(f"{value:.4g}")] for at, value in _finite(one.points)],
         ]
         for name, one in named
     ]

@@ -103,16 +103,16 @@ function written(value, [factor, decimals, prefix, suffix]) {
 /* The values beside the pointer, highest first. */
 function tip(chart, plot, event) {
   const { series, scale } = JSON.parse(chart.dataset.points);
-  const [from, to] = [Number(chart.dataset.from), Number(chart.dataset.to)];
+  const length = Number(chart.dataset.length);
   const box = plot.getBoundingClientRect();
   const share = Math.min(1, Math.max(0, (event.clientX - box.left) / box.width));
-  const at = from + share * (to - from);
+  const at = share * length;
   const near = ([, , points]) => points.reduce((a, b) => (Math.abs(b[0] - at) < Math.abs(a[0] - at) ? b : a), [Infinity]);
-  const found = series.map((one) => [one, near(one)]).filter(([, point]) => Math.abs(point[0] - at) < (to - from) / 40);
+  const found = series.map((one) => [one, near(one)]).filter(([, point]) => Math.abs(point[0] - at) < length / 40);
   found.sort((a, b) => b[1][1] - a[1][1]);
   const shown = document.createElement("div");
   shown.className = "tip";
-  shown.append(new Date(at).toISOString().slice(11, 19) + " UTC");
+  shown.append(new Date((Number(chart.dataset.from) + at) * 1000).toISOString().slice(11, 19) + " UTC");
   for (const [[name, colour], point] of found.slice(0, 12)) {
     const row = document.createElement("div");
     row.style.setProperty("--shade", colour);

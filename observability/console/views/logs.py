@@ -7,20 +7,20 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
 
 from observability.boards import Answer, Panel, Target
-from observability.console import timerange
+from observability.console import addresses, timerange
 from observability.console.charts import View, draw
 from observability.console.charts.lines import listed
 from observability.console.context import Context, or_none
 from observability.console.frame import field, form, hidden, page, select, span_fields
 from observability.console.logsearch import LEVELS, Wanted, counted, wanted
 from observability.console.marks import marks
-from observability.console.markup import Markup, element
+from observability.console.markup import Markup, element, link
 from observability.console.parts import Parts
 from observability.console.tail import EVERY_SECONDS, look
 from observability.console.timerange import TimeRange, clock
 from observability.query import LogLine
 
-_LIMIT = 200
+_FIRST, _MORE = 100, 1000
 _AROUND = 40
 _AROUND_SECONDS = 600
 _COLOURS = {
@@ -102,13 +102,17 @@ async def _form(context: Context, asked: Wanted, shown: TimeRange, *, live: bool
 
 async def _found(context: Context, asked: Wanted, shown: TimeRange) -> Markup:
     span = shown.span()
-    lines = await context.loki.lines(asked.logql, span.start, span.end, limit=_LIMIT)
+    limit = _MORE if asked.more else _FIRST
+    lines = await context.loki.lines(asked.logql, span.start, span.end, limit=limit)
     query = element("code", asked.logql)
     if not lines:
         return element("p", f"No line in the {shown.words} matches ", query, class_="empty")
-    more = ", the newest of more" if len(lines) == _LIMIT else ""
-    said = element("p", f"{len(lines)} lines{more}: ", query, role="status", class_="said")
-    return said + listed(lines, "Log lines")
+    parts: list[object] = [f"{len(lines)} lines: ", query]
+    if len(lines) == limit:
+        parts[0] = f"{len(lines)} lines, the newest of more: "
+    if len(lines) == limit and not asked.more:
+        parts += [" ", link(f"Up to {_MORE}", addresses.logs(asked.query, shown, **asked.fields()))]
+    return element("p", *parts, role="status", class_="said") + listed(lines, "Log lines")
 
 
 async def _volume(context: Context, asked: Wanted, shown: TimeRange) -> Markup:
