@@ -26,6 +26,7 @@ _MAP = Row(
         node_graph(
             "Service map",
             ServiceMap(),
+            links=(to_dashboard("Service", "service-detail", service="${__value.raw}"),),
             says=Meaning(
                 "The gateway calls the shop's services; checkout reaches the worker by the queue.",
                 "An edge that should not be there: a service goes around its neighbour.",

@@ -180,8 +180,15 @@ def trace(title: str, query: Query, *, says: Meaning, size: Size = (24, 16)) -> 
     )
 
 
-def node_graph(title: str, query: Query, *, says: Meaning, size: Size = (12, 14)) -> Panel:
-    """Who calls whom."""
+def node_graph(
+    title: str, query: Query, *, says: Meaning, links: Sequence[Json], size: Size = (12, 14)
+) -> Panel:
+    """Who calls whom; the links are those of a node, whose name is `${__value.raw}`."""
+    # the data source gives the nodes' names in a field that edges do not have
+    of_nodes = {
+        "matcher": {"id": "byName", "options": "title"},
+        "properties": [{"id": "links", "value": list(links)}],
+    }
     return Panel(
         kind="nodeGraph",
         title=title,
@@ -190,6 +197,7 @@ def node_graph(title: str, query: Query, *, says: Meaning, size: Size = (12, 14)
         size=size,
         defaults={},
         options={"zoomMode": "cooperative"},
+        overrides=(of_nodes,),
     )
 
 

@@ -3,6 +3,8 @@
 All of it is there as the page is sent: a part that takes a while comes later (`parts`).
 """
 
+from collections.abc import Sequence
+
 from fastapi.responses import HTMLResponse
 
 from observability.console.markup import Markup, element, join, link, option
@@ -22,18 +24,20 @@ _HEAD = Markup(
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <link rel="icon" href="/static/belfry.svg" type="image/svg+xml">
 <link rel="stylesheet" href="/static/console.css">
-<script src="/static/console.js"></script></head><body>
+<script src="/static/console.js"></script>{}</head><body>
 """
 )
+_EARLY = Markup('<link rel="preload" as="fetch" crossorigin="anonymous" href="{}">')
 REFRESHES = {"": "off", "5": "5 s", "10": "10 s", "30": "30 s", "60": "1 min"}
 
 
-def page(
+def page(  # noqa: PLR0913 - each a piece of the page
     title: str,
     here: str,
     *content: object,
     toolbar: Markup | None = None,
     above: Markup | None = None,
+    early: Sequence[str] = (),
     status: int = 200,
 ) -> HTMLResponse:
     """A whole page.
@@ -44,10 +48,12 @@ def page(
         content: what stands below the heading.
         toolbar: a form beside the heading.
         above: what stands above the heading, such as the way back.
+        early: addresses of parts to ask for before anything else is done with the page.
         status: of the answer.
     """
     body = element("main", _heading(title, toolbar, above), *content, id="content", tabindex="-1")
-    html = _HEAD.format(title) + _header(here) + body + Markup("</body></html>")
+    asked = join(_EARLY.format(address) for address in early)
+    html = _HEAD.format(title, asked) + _header(here) + body + Markup("</body></html>")
     return HTMLResponse(str(html), status)
 
 

@@ -26,6 +26,12 @@ class Parts:
         self._request = request
         self._asked = request.query_params.get(PARAMETER)
         self._loads: dict[str, Load] = {}
+        self._early: list[str] = []
+
+    @property
+    def early(self) -> list[str]:
+        """Addresses of parts that the reader sees first: the browser asks for them at once."""
+        return self._early
 
     def lazy(self, name: str, load: Load, *, every: str = "", waiting: str = "Loading …") -> Markup:
         """Where a part will be.
@@ -36,18 +42,31 @@ class Parts:
             every: seconds between two looks while it is in view; empty for one look.
             waiting: what it says until then.
         """
+        self.put(name, load)
+        return self.place(name, every=every, waiting=waiting)
+
+    def put(self, name: str, load: Load) -> None:
+        """Have a part, wherever its place will be."""
         self._loads[name] = load
+
+    def place(
+        self, name: str, *, every: str, waiting: str = "Loading …", early: bool = True
+    ) -> Markup:
+        """Where a part will be that is there already; `early`: the reader sees it first."""
+        address = self._address(name)
+        if early:
+            self._early.append(address)
         return element(
             "belfry-lazy",
             element("p", waiting, class_="waiting"),
-            src=self._address(name),
+            src=address,
             every=every or None,
             aria_busy="true",
         )
 
     async def drawn(self, name: str, load: Load, *, every: str) -> Markup:
         """A part that is in the page from the first, and is looked at again while it is in view."""
-        self._loads[name] = load
+        self.put(name, load)
         if self._asked is not None:
             return Markup()
         return element(
@@ -56,7 +75,7 @@ class Parts:
 
     def tail(self, name: str, load: Load, *, every: int) -> Markup:
         """As `lazy`, but what is loaded again is put above what is there."""
-        self._loads[name] = load
+        self.put(name, load)
         return element(
             "belfry-tail",
             element("p", "Waiting for lines …", class_="said", role="status"),

@@ -37,17 +37,20 @@ def overhead(
 def pages(
     visits: Annotated[int, typer.Option(min=1, help="Visits of each page.")] = 5,
     limit: Annotated[float, typer.Option(min=0.01, help="Seconds that the median may be.")] = 1.0,
+    last: Annotated[
+        str | None, typer.Option(help="Time to show, such as 1h; else what each page shows.")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Time until each page of the running console is seen for the first time, in Chromium.
 
-    Exit code 1 if the median of a page is above the limit. The data of the last hour is shown.
+    Nothing is in the browser's cache. Exit code 1 if the median of a page is above the limit.
     """
     from observability.proof.pages import measure  # noqa: PLC0415 - only this needs a browser
     from observability.settings import load_settings  # noqa: PLC0415
 
     found = []
-    for one in measure(load_settings(), visits):
+    for one in measure(load_settings(), visits, last):
         found.append(one)
         if not json:
             late = "" if one.median_seconds <= limit else f"  above {limit:g} s"

@@ -21,7 +21,6 @@ from observability.exits import UsageError
 from observability.settings import Settings
 
 _SIZE: ViewportSize = {"width": 1360, "height": 900}
-_SPAN = "from=now-1h"
 _A_TRACE = {"query": '{service_name=~".+"} | trace_id!=""', "limit": "1"}
 
 
@@ -44,13 +43,18 @@ class PageTime:
     visits: int
 
 
-def measure(settings: Settings, visits: int) -> Iterator[PageTime]:
-    """Visit every page of the running console, with the last hour of data.
+def measure(settings: Settings, visits: int, last: str | None = None) -> Iterator[PageTime]:
+    """Visit every page of the running console.
+
+    Args:
+        settings: of the stack.
+        visits: of each page.
+        last: the time that is shown, such as `1h`; None: what each page shows by itself.
 
     Raises:
         UsageError: no stack or no Chromium is there, or a page does not show its data.
     """
-    paths = _paths(settings)
+    paths = _paths(settings, f"?from=now-{last}" if last else "")
     try:
         with chromium() as browser:
             for page, path in paths.items():
@@ -80,15 +84,15 @@ def _visit(browser: Browser, url: str) -> float:
         context.close()
 
 
-def _paths(settings: Settings) -> Mapping[str, str]:
+def _paths(settings: Settings, span: str) -> Mapping[str, str]:
     boards = load_all(settings.dashboards_dir)
     return {
-        "Overview": f"/?{_SPAN}",
+        "Overview": f"/{span}",
         "Dashboards": "/dashboards",
-        **{board.title: f"/dashboards/{board.uid}?{_SPAN}" for board in boards},
-        "Traces": f"/traces?{_SPAN}",
+        **{board.title: f"/dashboards/{board.uid}{span}" for board in boards},
+        "Traces": f"/traces{span}",
         "A trace": f"/traces/{_trace(settings)}",
-        "Logs": f"/logs?{_SPAN}",
+        "Logs": f"/logs{span}",
         "Alerts": "/alerts",
         **_incident(settings),
         "A runbook": "/docs/runbooks/ServiceDown.md",

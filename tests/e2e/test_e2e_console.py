@@ -1,5 +1,6 @@
 """The control room in a real browser, over a running stack with traffic."""
 
+import json
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -95,7 +96,7 @@ def test_the_overview_shows_the_live_map_the_stack_and_what_happened(visit: Open
     expect(page.locator(".map .edge[aria-label^='gateway to checkout']")).to_have_count(1)
     expect(page.locator(".map .edge.messaging").first).to_be_attached()
     expect(page.locator(".health")).to_contain_text("processes ready")
-    expect(page.locator(".events")).to_contain_text("started")
+    expect(page.locator(".events")).to_contain_text("deployed")
     page.locator(".map .node", has_text="checkout").click()
     expect(page).to_have_url(re.compile("/dashboards/service-detail.*var-service=checkout"))
 
@@ -234,13 +235,71 @@ def test_a_live_tail_shows_what_is_logged_meanwhile(visit: Open, shopper: Shoppe
     expect(wanted).to_be_visible(timeout=PATIENCE_MS)
 
 
+def sign_in(page: Page, stack: Stack) -> None:
+    """As Ada Bell, by the form that the page shows."""
+    page.get_by_label("Your name").fill("Ada Bell")
+    page.get_by_label("Token").fill((stack.state / "secrets" / "console_token").read_text())
+    page.get_by_role("button", name="Sign in").click()
+
+
+@pytest.fixture
+def firing(stack: Stack) -> Iterator[int]:
+    """Id of an alert that fires: checkout fails."""
+    before = {one["id"] for one in stack.notifications("HighErrorRate")}
+    stack.command("fault", "set", "checkout.error_rate=1")
+    load = stack.start("load", "--users", "3", "--duration", "120")
+    try:
+
+        def found() -> int | None:
+            new = [one for one in stack.notifications("HighErrorRate") if one["id"] not in before]
+            known = [one["id"] for one in new if one["service"] == "checkout"]
+            evidence = [
+                one for one in known if stack.get("console", f"/api/inbox/{one}")["evidence"]
+            ]
+            return evidence[-1] if evidence else None
+
+        yield eventually(found, within=90, what="HighErrorRate of checkout", every=1)
+    finally:
+        load.terminate()
+        load.wait()
+        stack.command("fault", "clear")
+
+
+def test_from_a_firing_alert_to_its_evidence_and_to_who_looks_after_it(
+    visit: Open, stack: Stack, firing: int
+) -> None:
+    """Overview, incident, its figure and traces; then signed in, acknowledged and silenced."""
+    page = visit("/").page
+    page.locator(f".firing a[href='/alerts/{firing}']").click()
+    settled(page)
+    expect(page.locator(".figure svg[role=img]")).to_be_visible()
+    for part in ("Traces", "Log", "Changed lately", "Timeline"):
+        expect(page.get_by_role("region", name=part)).to_be_visible()
+    expect(page.locator(".look a[href*='/docs/runbooks/HighErrorRate.md']")).to_be_visible()
+    page.get_by_text("Acknowledge or silence").click()
+    sign_in(page, stack)
+    page.get_by_label("What you are going to do").fill("rolling back")
+    page.get_by_role("button", name="Acknowledge").click()
+    expect(page.get_by_role("status")).to_contain_text("You look after it")
+    expect(page.locator(".standing")).to_contain_text("Ada Bell looks after it.")
+    page.get_by_label("Why").fill("known")
+    page.get_by_role("button", name="Silence").click()
+    expect(page.locator(".standing").first).to_contain_text("Silenced by Ada Bell until")
+    shown = json.loads(stack.command("alerts", "show", str(firing), "--json"))
+    assert shown["acknowledged"]["actor"] == shown["silenced"]["actor"] == "Ada Bell"
+    page.get_by_role("button", name="End the silence").click()
+    expect(page.get_by_role("status")).to_contain_text("The silence has ended")
+    page.locator(".traces a").first.click()
+    settled(page)
+    expect(page.locator(".waterfall > li.failed").first).to_be_visible(timeout=PATIENCE_MS)
+
+
 def test_controls_work_with_the_token_alone(visit: Open, stack: Stack) -> None:
     """Refused without; with it a fault is set, seen by all, audited and cleared."""
     page = visit("/controls").page
     expect(page.get_by_role("button", name="Sign in")).to_be_visible()
     assert page.get_by_role("button", name="Set").count() == 0
-    page.get_by_label("Token").fill((stack.state / "secrets" / "console_token").read_text())
-    page.get_by_role("button", name="Sign in").click()
+    sign_in(page, stack)
     page.locator("details", has_text="cart").locator("summary").first.click()
     form = page.get_by_role("form", name="cart.latency_ms")
     form.locator("input[name=value]").fill("1")
@@ -249,17 +308,53 @@ def test_controls_work_with_the_token_alone(visit: Open, stack: Stack) -> None:
     assert '"cart.latency_ms"' in stack.command("fault", "list", "--json")
     page.get_by_role("button", name="Clear all faults").click()
     expect(page.get_by_role("status")).to_contain_text("All faults are off")
-    query = '{log_stream="audit"} | audit_actor="console" | audit_action="fault_set"'
+    query = '{log_stream="audit"} | audit_actor="Ada Bell" | audit_action="fault_set"'
     eventually(lambda: stack.log_lines(query), within=30, what="the act in the audit trail")
 
 
-@pytest.mark.parametrize("path", ["/", "/dashboards/shop-overview", "/traces", "/logs", "/alerts"])
-def test_a_phone_and_the_dark_scroll_in_one_direction(visit: Open, path: str) -> None:
+EVERY_VIEW = (
+    "/",
+    "/dashboards",
+    "/dashboards/shop-overview",
+    "/dashboards/service-detail",
+    "/traces",
+    "/traces/{trace}",
+    "/logs",
+    "/alerts",
+    "/docs/runbooks/ServiceDown.md",
+    "/controls",
+)
+
+
+@pytest.mark.parametrize("path", EVERY_VIEW)
+def test_a_phone_and_the_dark_scroll_in_one_direction(
+    visit: Open, bought: Purchase, path: str
+) -> None:
     """No page is wider than the screen; the ground is dark where dark is asked for."""
-    page = visit(path, width=390, dark=True).page
+    page = visit(path.format(trace=bought.trace_id), width=390, dark=True).page
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert sum(int(part) for part in re.findall(r"\d+", ground)[:3]) < 150
+
+
+@pytest.mark.parametrize("path", EVERY_VIEW)
+def test_a_screen_reader_is_told_what_everything_is(
+    visit: Open, bought: Purchase, path: str
+) -> None:
+    """A language, one main part with one first heading, and a name for all that can be used."""
+    page = visit(path.format(trace=bought.trace_id)).page
+    assert page.evaluate("document.documentElement.lang") == "en"
+    expect(page.get_by_role("main")).to_have_count(1)
+    expect(page.get_by_role("navigation", name="Views")).to_have_count(1)
+    expect(page.get_by_role("heading", level=1)).to_have_count(1)
+    nameless = page.evaluate(
+        """() => [...document.querySelectorAll('a[href], button, input, select, summary, img')]
+            .filter(one => one.type !== 'hidden' && !one.closest('[aria-hidden=true]'))
+            .filter(one => !(one.getAttribute('aria-label') || one.title || one.alt === ''
+                || one.textContent.trim() || one.labels?.[0]?.textContent.trim()))
+            .map(one => one.outerHTML.slice(0, 200))"""
+    )
+    assert nameless == []
 
 
 def test_the_keyboard_reaches_the_content_first(visit: Open) -> None:
@@ -267,4 +362,39 @@ def test_the_keyboard_reaches_the_content_first(visit: Open) -> None:
     page = visit("/alerts").page
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.textContent") == "Skip to the content"
-    assert page.locator("main").count() >= 1
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "content"
+
+
+def test_the_keyboard_alone_leads_from_the_map_to_a_trace(visit: Open) -> None:
+    """Over a node of the map and the figures below a chart; a refresh does not take the focus."""
+    page = visit("/").page
+    node = page.locator(".map .node", has_text="checkout")
+    node.focus()
+    page.wait_for_timeout(7_000)  # the overview refreshes every five seconds
+    assert "checkout" in page.evaluate("document.activeElement.getAttribute('aria-label') ?? ''")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile("/dashboards/service-detail.*var-service=checkout"))
+    settled(page)
+    figures = page.locator("details.figures", has=page.locator(".exemplars")).first
+    eventually(lambda: figures.count() > 0, within=30, what="a chart with exemplars")
+    figures.locator("summary").focus()
+    page.keyboard.press("Enter")
+    figures.locator(".exemplars a").first.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile("/traces/[0-9a-f]{32}"))
+
+
+def test_how_soon_pages_are_seen_is_measured(stack: Stack, bought: Purchase) -> None:
+    """Every page of the console, in a browser; a limit that cannot be met is not met."""
+    told = json.loads(
+        stack.command("bench", "pages", "--visits", "1", "--limit", "60", "--json", timeout=300)
+    )
+    assert told["holds"]
+    assert {"Overview", "Shop overview", "A trace", "Logs", "Alerts"} <= {
+        one["page"] for one in told["pages"]
+    }
+    assert all(0 < one["median_seconds"] <= one["p95_seconds"] for one in told["pages"])
+    missed = stack.belfry("bench", "pages", "--visits", "1", "--limit", "0.01", timeout=300)
+    assert missed.returncode == 1
+    assert "above 0.01 s" in missed.stdout

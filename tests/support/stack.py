@@ -40,6 +40,15 @@ class Stack:
             check=False,
         )
 
+    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
+        """Run `belfry …` beside the test, which ends it."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "observability.cli", *arguments],
+            env=self.environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
     def command(self, *arguments: str, timeout: float = 120) -> str:
         """Standard output of a `belfry …` that must succeed."""
         done = self.belfry(*arguments, timeout=timeout)

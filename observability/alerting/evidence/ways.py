@@ -63,9 +63,8 @@ def places(settings: Settings, console: str | None = None) -> Places:
         settings: of the stack; what stands in `urls` is for processes, not for browsers.
         console: the console's public address.
     """
-    grafana = settings.grafana_url or f"http://{HOST}:{settings.port('grafana')}"
     return Places(
         console=(console or f"http://{HOST}:{settings.port('console')}").rstrip("/"),
-        grafana=grafana.rstrip("/"),
+        grafana=settings.public_url("grafana"),
         alertmanager=f"http://{HOST}:{settings.port('alertmanager')}",
     )

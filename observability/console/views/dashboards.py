@@ -1,6 +1,7 @@
 """The dashboards of `dashboards/*.json`, drawn with live data."""
 
 import asyncio
+from functools import lru_cache, partial
 
 from fastapi import APIRouter, HTTPException, Request, Response
 from fastapi.responses import HTMLResponse
@@ -21,6 +22,8 @@ from observability.query import BackendError
 _MARKDOWN = MarkdownIt("commonmark", {"html": False})
 _ALL = "$__all"
 _REFRESH = "10"
+#: Of the grid, on a large screen.
+_ROWS_IN_VIEW = 18
 
 
 def register(pages: APIRouter, context: Context) -> None:
@@ -61,10 +64,13 @@ class _Showing:
 
     async def answer(self) -> HTMLResponse:
         """The page, or one of its panels."""
-        drawn = [self._panel(panel) for panel in self.board.panels]
-        return await self.parts.answer(lambda: self._page(element("div", *drawn, class_="board")))
+        for panel in self.board.panels:
+            self.parts.put(_name(panel), partial(self._drawn, panel))
+        return await self.parts.answer(self._page)
 
-    async def _page(self, content: Markup) -> HTMLResponse:
+    async def _page(self) -> HTMLResponse:
+        drawn = [self._panel(panel) for panel in self.board.panels]
+        content = element("div", *drawn, class_="board")
         values: dict[str, Values] = {}
         try:
             values = await self._values()
@@ -76,7 +82,14 @@ class _Showing:
             label="What to show",
         )
         others = _others(self.context, self.board, self.shown, values)
-        return page(self.board.title, "/dashboards", content, toolbar=toolbar, above=others)
+        return page(
+            self.board.title,
+            "/dashboards",
+            content,
+            toolbar=toolbar,
+            above=others,
+            early=self.parts.early,
+        )
 
     async def _values(self) -> dict[str, Values]:
         """The same for all panels that are asked for together."""
@@ -101,9 +114,8 @@ class _Showing:
 
     def _content(self, panel: Panel) -> Markup:
         if panel.kind == "text":
-            text = Markup(_MARKDOWN.render(panel.options.get("content", "")))
-            return element("div", text, class_="page")
-        return self.parts.lazy(f"panel-{panel.id}", lambda: self._drawn(panel), every=self.refresh)
+            return element("div", _rendered(panel.options.get("content", "")), class_="page")
+        return self.parts.place(_name(panel), every=self.refresh, early=panel.y < _ROWS_IN_VIEW)
 
     async def _drawn(self, panel: Panel) -> Markup:
         span = self.shown.span()
@@ -119,11 +131,20 @@ class _Showing:
         return await marks(self.context, span) if panel.kind == "timeseries" else []
 
 
+def _name(panel: Panel) -> str:
+    return f"panel-{panel.id}"
+
+
+@lru_cache(maxsize=512)
+def _rendered(text: str) -> Markup:
+    return Markup(_MARKDOWN.render(text))
+
+
 def _title(panel: Panel) -> Markup:
     about = element(
         "details",
         element("summary", "i", aria_label=f"About {panel.title}", title="What is normal"),
-        element("div", Markup(_MARKDOWN.render(panel.description)), class_="about"),
+        element("div", _rendered(panel.description), class_="about"),
     )
     parts = [element("h3", panel.title), about if panel.description else Markup()]
     return element("div", *parts, class_="paneltitle")

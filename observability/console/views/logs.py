@@ -46,7 +46,7 @@ def register(pages: APIRouter, context: Context) -> None:
 
         async def whole() -> HTMLResponse:
             toolbar = await _form(context, asked, shown, live=live)
-            return page("Logs", "/logs", content, toolbar=toolbar)
+            return page("Logs", "/logs", content, toolbar=toolbar, early=parts.early)
 
         return await parts.answer(whole)
 

@@ -48,7 +48,7 @@ def register(pages: APIRouter, context: Context) -> None:
 
         async def whole() -> HTMLResponse:
             toolbar = form(span_fields(shown, refresh), label="What to show")
-            return page("Overview", "/", content, toolbar=toolbar)
+            return page("Overview", "/", content, toolbar=toolbar, early=parts.early)
 
         return await parts.answer(whole)
 

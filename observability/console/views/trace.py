@@ -36,7 +36,7 @@ def register(pages: APIRouter, context: Context) -> None:
 
         async def whole() -> HTMLResponse:
             above = link("← Traces", "/traces", class_="back")
-            return page(f"Trace {wanted[:8]}", "/traces", waterfall, above=above)
+            return page(f"Trace {wanted[:8]}", "/traces", waterfall, above=above, early=parts.early)
 
         return await parts.answer(whole)
 

@@ -26,7 +26,7 @@ def register(pages: APIRouter, context: Context) -> None:
 
         async def whole() -> HTMLResponse:
             toolbar = await _form(context, asked, shown)
-            return page("Traces", "/traces", found, toolbar=toolbar)
+            return page("Traces", "/traces", found, toolbar=toolbar, early=parts.early)
 
         return await parts.answer(whole)
 

@@ -23,6 +23,7 @@ from observability.alerting.receivers.message import parts
 from tests.integration.alerting.processes import Process, server
 from tests.integration.console.test_console_pages import Running, post, started
 from tests.support.ports import free_port
+from tests.support.waiting import eventually
 from tests.unit.alerting.samples import alert
 
 TRACE = "0123456789abcdef0123456789abcdef"
@@ -53,6 +54,8 @@ def running(alertmanager: str, tmp_path_factory: pytest.TempPathFactory) -> Iter
     with started(folder, BELFRY_URL_ALERTMANAGER=alertmanager) as one:
         post(one, alert())
         ledger = Ledger(one.state / "inbox.db")
+        # what the console gathers itself, with no backend to ask, must not come later
+        eventually(lambda: ledger.evidence(1), what="evidence")
         ledger.keep_evidence(1, evidence(str(one.http.base_url)))
         ledger.close()
         yield one
@@ -184,6 +187,7 @@ def test_grafanas_password_is_on_no_page(tmp_path: Path) -> None:
     """It may stand in the address by which Belfry reaches Grafana; people are led there without."""
     with started(tmp_path, GRAFANA_URL="https://admin:s3cret@grafana.example.org/") as one:
         post(one, alert())
+        eventually(lambda: one.http.get("/api/inbox/1").json()["evidence"], what="evidence")
         for path in ("/", "/alerts", "/alerts/1"):
             assert "s3cret" not in one.http.get(path).text
         assert 'href="https://grafana.example.org"' in one.http.get("/").text

@@ -82,9 +82,11 @@ def started(folder: Path, **variables: str) -> Iterator[Running]:
         for name, value in variables.items():
             environment.setenv(name, value)
         running = Running(folder)
-    yield running
-    running.http.close()
-    running.stop()
+    try:
+        yield running
+    finally:
+        running.http.close()
+        running.stop()
 
 
 @pytest.fixture(scope="module")

@@ -222,3 +222,14 @@ def test_prometheus_can_parse_every_query(tmp_path: Path) -> None:
         env={"PATH": os.environ.get("PATH", os.defpath)},
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_node_of_the_service_map_leads_to_its_services_dashboard() -> None:
+    """In Grafana by a link of the field that names the node; the console draws it as one."""
+    [graph] = [one for one in panels("request-flow") if one["type"] == "nodeGraph"]
+    [override] = graph["fieldConfig"]["overrides"]
+    assert override["matcher"] == {"id": "byName", "options": "title"}
+    [links] = [one["value"] for one in override["properties"] if one["id"] == "links"]
+    assert [link["url"] for link in links] == [
+        "/d/service-detail?${__url_time_range}&var-service=${__value.raw}"
+    ]
