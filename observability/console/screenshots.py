@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import httpx
 from playwright.sync_api import Browser
 
 from observability.console.browser import chromium, settled
+from observability.console.examples import a_trace, an_incident
 from observability.exits import UsageError
 from observability.settings import Settings, load_settings
 
@@ -36,6 +36,7 @@ SHOTS = (
     Shot("trace", "/traces/{trace}"),
     Shot("logs", "/logs?from=now-5m"),
     Shot("alerts", "/alerts"),
+    Shot("incident", "/alerts/{incident}"),
 )
 
 
@@ -43,15 +44,17 @@ def take(settings: Settings, folder: Path) -> list[Path]:
     """Take all pictures.
 
     Raises:
-        UsageError: no console or no trace is there, or a picture is too large.
+        UsageError: no console, no trace or no alert is there, or a picture is too large.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    trace = _a_trace(settings)
+    found = {"trace": a_trace(settings), "incident": an_incident(settings)}
+    if found["incident"] is None:
+        raise UsageError("no alert has fired yet: `belfry fault set checkout.error_rate=0.5`")
     taken = []
     with chromium() as browser:
         for shot in SHOTS:
             path = folder / f"{shot.name}.png"
-            _picture(browser, settings.url("console") + shot.path.format(trace=trace), shot, path)
+            _picture(browser, settings.url("console") + shot.path.format(**found), shot, path)
             if path.stat().st_size > _MOST_BYTES:
                 raise UsageError(f"{path} has {path.stat().st_size} bytes, above {_MOST_BYTES}")
             taken.append(path)
@@ -68,19 +71,6 @@ def _picture(browser: Browser, url: str, shot: Shot, path: Path) -> None:
     settled(page)
     page.screenshot(path=path)
     context.close()
-
-
-def _a_trace(settings: Settings) -> str:
-    """A recent trace that goes through a queue: the one that shows most."""
-    query = {"query": '{log_stream="audit"} | audit_action="order"', "limit": "1"}
-    try:
-        answer = httpx.get(f"{settings.url('loki')}/loki/api/v1/query_range", params=query)
-        found = answer.raise_for_status().json()["data"]["result"]
-    except httpx.HTTPError as error:
-        raise UsageError(f"no stack answers ({error}): `belfry up`, then `belfry load`") from None
-    if not found:
-        raise UsageError("nothing was ordered yet: `belfry load --users 3 --duration 60`")
-    return str(found[0]["stream"]["trace_id"])
 
 
 def main() -> None:

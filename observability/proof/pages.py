@@ -9,19 +9,17 @@ import math
 import statistics
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
-import httpx
 from playwright.sync_api import Browser, ViewportSize
 from playwright.sync_api import Error as BrowserError
 
 from observability.boards import load_all
 from observability.console.browser import chromium, settled
+from observability.console.examples import a_trace, an_incident
 from observability.exits import UsageError
 from observability.settings import Settings
 
 _SIZE: ViewportSize = {"width": 1360, "height": 900}
-_A_TRACE = {"query": '{service_name=~".+"} | trace_id!=""', "limit": "1"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,36 +83,17 @@ def _visit(browser: Browser, url: str) -> float:
 
 
 def _paths(settings: Settings, span: str) -> Mapping[str, str]:
+    incident = an_incident(settings)
     boards = load_all(settings.dashboards_dir)
     return {
         "Overview": f"/{span}",
         "Dashboards": "/dashboards",
         **{board.title: f"/dashboards/{board.uid}{span}" for board in boards},
         "Traces": f"/traces{span}",
-        "A trace": f"/traces/{_trace(settings)}",
+        "A trace": f"/traces/{a_trace(settings)}",
         "Logs": f"/logs{span}",
         "Alerts": "/alerts",
-        **_incident(settings),
+        **({"An incident": f"/alerts/{incident}"} if incident else {}),
         "A runbook": "/docs/runbooks/ServiceDown.md",
         "Controls": "/controls",
     }
-
-
-def _trace(settings: Settings) -> str:
-    found = _ask(f"{settings.url('loki')}/loki/api/v1/query_range", _A_TRACE)["data"]["result"]
-    if not found:
-        raise UsageError("no request was traced yet: `belfry load --users 3 --duration 60`")
-    return str(found[0]["stream"]["trace_id"])
-
-
-def _incident(settings: Settings) -> Mapping[str, str]:
-    """The newest alert, if there has been one."""
-    received = _ask(f"{settings.url('console')}/api/inbox", {"limit": "1"})
-    return {"An incident": f"/alerts/{received[0]['id']}"} if received else {}
-
-
-def _ask(url: str, query: Mapping[str, str]) -> Any:
-    try:
-        return httpx.get(url, params=query).raise_for_status().json()
-    except httpx.HTTPError as error:
-        raise UsageError(f"{url} does not answer ({error}): `belfry up`") from None

@@ -28,5 +28,7 @@ def register(pages: APIRouter, _context: Context) -> None:
         except FileNotFoundError:
             raise HTTPException(404, f"no runbook {file}") from None
         above = link("← Alerts", "/alerts", class_="back")
-        content = element("article", Markup(_MARKDOWN.render(text)), class_="page")
+        # the page's own heading says what it is about
+        body = text.partition("\n")[2] if text.startswith("# ") else text
+        content = element("article", Markup(_MARKDOWN.render(body)), class_="page")
         return page(f"Runbook: {file.removesuffix('.md')}", "/alerts", content, above=above)
