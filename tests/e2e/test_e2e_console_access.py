@@ -4,7 +4,7 @@ import json
 import re
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, Route, expect
 
 from observability.console.browser import settled
 from tests.support.control_room import Open
@@ -83,6 +83,26 @@ def test_the_keyboard_alone_leads_from_the_map_to_a_trace(visit: Open) -> None:
     figures.locator(".exemplars a").first.focus()
     page.keyboard.press("Enter")
     page.wait_for_url(re.compile("/traces/[0-9a-f]{32}"))
+
+
+def test_a_connection_that_breaks_once_is_not_seen(stack: Stack, browser: Browser) -> None:
+    """The part is asked for again; without a word, since there is nothing to do about it."""
+    page = browser.new_page()
+    asked: list[Route] = []
+
+    def break_the_first(route: Route) -> None:
+        asked.append(route)
+        if len(asked) == 1:
+            route.abort()
+        else:
+            route.continue_()
+
+    page.route("**/*part=health*", break_the_first)
+    page.goto(stack.url("console") + "/")
+    settled(page)
+    expect(page.locator(".health")).to_contain_text("processes ready")
+    assert page.locator(".down").count() == 0
+    page.close()
 
 
 def test_how_soon_pages_are_seen_is_measured(stack: Stack, bought: Purchase) -> None:

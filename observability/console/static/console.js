@@ -46,11 +46,15 @@ class Lazy extends HTMLElement {
       const answer = await fetch(this.address());
       if (!answer.ok) throw new Error(`it answers ${answer.status}`);
       this.show(await answer.text());
+      this.failures = 0;
     } catch (error) {
-      this.failed(error);
+      /* Asked again in a second: one connection that breaks is not worth a word. */
+      this.last = -Infinity;
+      this.failures = (this.failures ?? 0) + 1;
+      if (this.failures > 1) this.failed(error);
     }
     this.busy = false;
-    this.setAttribute("aria-busy", "false");
+    if (this.failures !== 1) this.setAttribute("aria-busy", "false");
   }
   address() {
     return this.getAttribute("src");
@@ -63,7 +67,7 @@ class Lazy extends HTMLElement {
     const said = document.createElement("p");
     said.className = "down";
     said.setAttribute("role", "alert");
-    said.textContent = `The console does not answer (${error.message}). Reload the page once it is back.`;
+    said.textContent = `The console does not answer (${error.message}). This part fills itself again once it is back.`;
     this.replaceChildren(said);
   }
 }
