@@ -56,11 +56,20 @@ def spans(service: str, *given: Json, instance: int = 1) -> Json:
 
 
 def record(
-    event: str, trace_id: str = "", span_id: str = "", *, severity: int = 9, **values: str
+    event: str,
+    trace_id: str = "",
+    span_id: str = "",
+    *,
+    severity: int = 9,
+    at: int | None = None,
+    **values: str,
 ) -> Json:
-    """A log line of now; severities are 5 debug, 9 info, 13 warning, 17 error, 21 critical."""
+    """A log line of now, or of `at` (ns since 1970).
+
+    Severities are 5 debug, 9 info, 13 warning, 17 error, 21 critical.
+    """
     return {
-        "timeUnixNano": str(time.time_ns()),
+        "timeUnixNano": str(time.time_ns() if at is None else at),
         "severityNumber": severity,
         "body": {"stringValue": event},
         "traceId": trace_id,
