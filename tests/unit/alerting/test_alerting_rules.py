@@ -1,9 +1,7 @@
 """Every rule: generated from the catalogue, proven by promtool in both directions, well said."""
 
-import os
 import re
 import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +13,10 @@ from observability.alerting.catalogue import GROUPS
 from observability.alerting.profiles import PROFILES
 from observability.alerting.spec import Alert, Severity
 from observability.settings import Settings
+from tests.support import log_rules
+from tests.unit.alerting.breaking import CASES, run
 
 ROOT = Path(__file__).parents[3]
-FOLDER = Path(__file__).parent / "rules"
-CASES = sorted(FOLDER.glob("*.test.yml"))
 METRIC_GROUPS = [group for group in GROUPS if group.source == "metrics"]
 ALERTS = [
     pytest.param(alert, id=f"{profile.name}-{alert.name}")
@@ -27,6 +25,9 @@ ALERTS = [
     for alert in group.alerts(profile)
 ]
 NAMES = [alert.name for group in METRIC_GROUPS for alert in group.alerts(PROFILES[0])]
+LOG_NAMES = [
+    alert.name for group in GROUPS if group.source == "logs" for alert in group.alerts(PROFILES[0])
+]
 
 
 @pytest.fixture(scope="session")
@@ -37,19 +38,6 @@ def promtool() -> str:
     if found is None:
         pytest.fail("promtool is neither on PATH nor built: run `make build` or `belfry up`")
     return found
-
-
-def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
-    """Run to the end, output joined."""
-    return subprocess.run(
-        [str(part) for part in command],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-        timeout=120,
-        env={"PATH": os.environ.get("PATH", os.defpath)},
-    )
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda path: path.name)
@@ -72,51 +60,6 @@ def test_rules_of_every_profile_are_valid(promtool: str, profile: Any) -> None:
     assert done.returncode == 0, done.stdout
 
 
-def broken(file: str, old: str, new: str, folder: Path) -> Path:
-    """The test case of a rule file, moved to where one of its rules is broken."""
-    text = (generate.RULES / file).read_text(encoding="utf-8")
-    assert old in text
-    (folder / file).write_text(text.replace(old, new), encoding="utf-8")
-    case = FOLDER / file.replace(".yml", ".test.yml")
-    moved = folder / case.name
-    kept = case.read_text(encoding="utf-8")
-    kept = kept.replace(f"../../../../observability/alerting/rules/{file}", file)
-    kept = kept.replace("../../../../observability/alerting/rules", str(generate.RULES))
-    moved.write_text(kept, encoding="utf-8")
-    return moved
-
-
-@pytest.mark.parametrize(
-    ("file", "old", "new"),
-    [
-        ("slo.yml", '"14.4",window="long"} > 14.4', '"14.4",window="long"} > 144'),
-        ("slo.yml", '"6",window="short"} > 6', '"6",window="short"} > 0.6'),
-        ("slo.yml", ">= 5", ">= 50"),
-        ("slo.yml", "for: 4s", "for: 40s"),
-        ("slo-tickets.yml", "severity: warning", "severity: critical"),
-        ("services.yml", "for: 8s", "for: 80s"),
-        ("services.yml", ">= 3", ">= 30"),
-        ("services.yml", "severity: critical", "severity: warning"),
-        ("services-health.yml", "> 3 *", "> 30 *"),
-        ("queues.yml", ">= 3", ">= 30"),
-        ("queues-growing.yml", "> 20", "> 200"),
-        ("queues-growing.yml", "> 20", "> 2"),
-        ("storage.yml", "> 0.25", "> 2.5"),
-        ("runtime.yml", "> 0.15", "> 0.015"),
-        ("security.yml", "team: security", "team: services"),
-        ("deploys.yml", "offset 5m", "offset 50m"),
-        ("versions.yml", "> 1", "> 10"),
-        ("stack.yml", "docs/runbooks/BackendDown.md", "elsewhere"),
-        ("stack-flow.yml", "> 0.5", "> 5"),
-    ],
-)
-def test_a_rule_broken_on_purpose_is_caught(
-    promtool: str, tmp_path: Path, file: str, old: str, new: str
-) -> None:
-    """A threshold ten times off, a longer wait, a wrong label: the unit tests fail."""
-    assert run(promtool, "test", "rules", broken(file, old, new, tmp_path)).returncode != 0
-
-
 def test_the_committed_files_are_those_of_the_catalogue() -> None:
     """`python -m observability.alerting` would change nothing."""
     assert generate.outdated() == []
@@ -127,7 +70,7 @@ def expectations() -> dict[str, list[int]]:
     counts: dict[str, list[int]] = {}
     for case in CASES:
         for test in yaml.safe_load(case.read_text(encoding="utf-8"))["tests"]:
-            for rule_test in test["alert_rule_test"]:
+            for rule_test in test.get("alert_rule_test", []):
                 expected = len(rule_test.get("exp_alerts") or [])
                 counts.setdefault(rule_test["alertname"], []).append(expected)
     return counts
@@ -141,9 +84,16 @@ def test_every_rule_is_tested_in_both_directions(name: str) -> None:
     assert 0 in counts or name == "Watchdog", f"no test in which {name} does not fire"
 
 
+@pytest.mark.parametrize("name", LOG_NAMES)
+def test_every_log_rule_is_tested_in_both_directions(name: str) -> None:
+    """By a case that is quiet at the limit and rings one line beyond it, on a real Loki."""
+    cases = [case for case in log_rules.CASES if case.alert == name]
+    assert any(case.last and case.quiet for case in cases)
+
+
 def test_names_are_unique() -> None:
     """Two alerts of one name could not be told apart."""
-    assert len(set(NAMES)) == len(NAMES)
+    assert len({*NAMES, *LOG_NAMES}) == len(NAMES) + len(LOG_NAMES)
 
 
 @pytest.mark.parametrize("alert", ALERTS)
