@@ -130,15 +130,18 @@ def _of_rule(rule: Rule) -> Iterator[Query]:
 def _of_page(path: Path) -> Iterator[Query]:
     text = path.read_text(encoding="utf-8")
     for block in _FENCE.finditer(text):
-        yield Query(block["language"], block["text"].strip(), _section(path, text, block.start()))
+        place = _section(path, text, block.start("text"))
+        yield Query(block["language"], block["text"].strip(), place)
     for word in _INLINE.finditer(text):
         if word["name"].endswith(_METRIC_ENDINGS):
             yield Query("metric", word["name"], _section(path, text, word.start()))
 
 
 def _section(path: Path, text: str, position: int) -> str:
-    headings = _HEADING.findall(text[:position])
-    return f"docs/runbooks/{path.name}: {headings[-1] if headings else 'top'}"
+    before = text[:position]
+    headings = _HEADING.findall(before)
+    line = before.count("\n") + 1
+    return f"docs/runbooks/{path.name}:{line}: {headings[-1] if headings else 'top'}"
 
 
 def _of_sources(files: Files) -> Iterator[Query]:

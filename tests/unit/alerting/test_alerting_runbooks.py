@@ -2,7 +2,6 @@
 
 import os
 import re
-import shlex
 import subprocess
 from pathlib import Path
 
@@ -10,19 +9,25 @@ import pytest
 import typer
 import yaml
 from typer.core import TyperGroup
+from typer.exceptions import TyperException
 
 from observability.alerting.catalogue import GROUPS
 from observability.alerting.profiles import DEMO
 from observability.alerting.watchdog import ALERT
 from observability.cli import app
 from observability.proof.promql import named
-from tests.support.runbooks import FOLDER, blocks, pages
+from tests.support.runbooks import FOLDER, commands, pages, queries
 from tests.unit.alerting.test_alerting_rules import promtool
 from tests.unit.dashboards.known import LABELS, METRICS, RECORDED
 
 __all__ = ["promtool"]
 # ReceiverFailing is told by the inbox itself; see docs/notifications.md.
 NAMES = sorted({alert.name for group in GROUPS for alert in group.alerts(DEMO)} | {ALERT.name})
+SOURCE = "\n".join(
+    path.read_text(encoding="utf-8")
+    for part in ("services", "observability")
+    for path in (FOLDER.parents[1] / part).rglob("*.py")
+)
 SECTIONS = [
     "## What it means",
     "## Who is hurt",
@@ -59,10 +64,9 @@ def test_no_runbook_is_left_over() -> None:
 
 def test_prometheus_can_parse_every_query(promtool: str, tmp_path: Path) -> None:
     """promtool accepts each PromQL block of each page."""
-    queries = [(page.stem, query) for page in pages() for query in blocks(page, "promql")]
+    asked = [query for page in pages() for query in queries(page, "promql")]
     rules = [
-        {"record": f"{name}:{number}", "expr": query}
-        for number, (name, query) in enumerate(queries)
+        {"record": f"{Path(query.page).stem}:{query.line}", "expr": query.text} for query in asked
     ]
     file = tmp_path / "queries.yml"
     file.write_text(yaml.safe_dump({"groups": [{"name": "queries", "rules": rules}]}), "utf-8")
@@ -80,20 +84,30 @@ def test_prometheus_can_parse_every_query(promtool: str, tmp_path: Path) -> None
 @pytest.mark.parametrize("page", pages(), ids=lambda path: path.stem)
 def test_queries_name_metrics_and_labels_that_exist(page: Path) -> None:
     """So that a rename is noticed here too."""
-    for query in blocks(page, "promql"):
-        found = named(query)
-        assert found.metrics <= METRICS | RECORDED, query
-        assert found.labels <= LABELS, query
+    for query in queries(page, "promql"):
+        found = named(query.text)
+        assert found.metrics <= METRICS | RECORDED, query.place
+        assert found.labels <= LABELS, query.place
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda path: path.stem)
+def test_log_events_that_are_looked_for_are_written_somewhere(page: Path) -> None:
+    """An event's name is a constant in the source."""
+    for query in queries(page, "logql"):
+        for event in re.findall(r'(?:\|=|!=) "(\w+)"', query.text):
+            assert f'"{event}"' in SOURCE, query.place
 
 
 @pytest.mark.parametrize("page", pages(), ids=lambda path: path.stem)
 def test_commands_exist(page: Path) -> None:
-    """Each `belfry …` line parses with its arguments and options; nothing is run."""
-    lines = [line for block in blocks(page, "sh") for line in block.splitlines()]
-    for line in lines:
-        words = shlex.split(line)
+    """Each `belfry …`, in the text too, parses with its arguments and options; nothing is run."""
+    for command in commands(page):
+        words = command.words
         if words[0] == "belfry" and words[-1] != "--help":
-            parses(words[1:])
+            try:
+                parses(words[1:])
+            except (TyperException, AssertionError) as error:
+                pytest.fail(f"{command.place}: {error}")
 
 
 def parses(arguments: list[str]) -> None:

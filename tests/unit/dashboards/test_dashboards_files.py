@@ -17,7 +17,7 @@ from dashboards.catalogue import DASHBOARDS
 from observability.alerting import generate
 from observability.proof.promql import named
 from observability.settings import Settings
-from tests.support.runbooks import blocks, pages
+from tests.support.runbooks import pages, queries
 from tests.unit.dashboards.known import LABELS, METRICS, RECORDED
 
 BOARDS: dict[str, Any] = {board.uid: board.to_json() for board in DASHBOARDS}
@@ -194,7 +194,7 @@ def test_no_known_metric_is_left_over() -> None:
     """The list of known metrics holds only what a dashboard, a rule or a runbook uses."""
     expressions = [rule["expr"] for rule in prometheus_rules()]
     expressions += [expr for uid in UIDS for expr in promql(uid)]
-    expressions += [query for page in pages() for query in blocks(page, "promql")]
+    expressions += [query.text for page in pages() for query in queries(page, "promql")]
     used = set().union(*(named(expr).metrics for expr in expressions))
     assert used == METRICS | RECORDED
 

@@ -26,7 +26,7 @@ def test_every_query_of_the_project_can_be_read() -> None:
 
 
 def test_a_name_has_all_its_places(tmp_path: Path) -> None:
-    """Page and heading of a runbook; a query that cannot be read is a finding."""
+    """Page, line and heading of a runbook; a query that cannot be read is a finding."""
     page = tmp_path / "runbooks" / "Odd.md"
     page.parent.mkdir()
     page.write_text(
@@ -39,12 +39,12 @@ def test_a_name_has_all_its_places(tmp_path: Path) -> None:
         if "Odd" in query.place:
             named.add(query)
     assert named.metrics == {
-        "odd": ["docs/runbooks/Odd.md: Look"],
-        "odd_things_total": ["docs/runbooks/Odd.md: Look"],
+        "odd": ["docs/runbooks/Odd.md:5: Look"],
+        "odd_things_total": ["docs/runbooks/Odd.md:3: Look"],
     }
     assert set(named.labels) == {(("odd",), "kind")}
     assert set(named.fields) == {"reason"}
-    assert [one.places for one in named.unreadable] == [("docs/runbooks/Odd.md: Wrong",)]
+    assert [one.places for one in named.unreadable] == [("docs/runbooks/Odd.md:12: Wrong",)]
 
 
 def test_other_files_take_the_place_of_those_they_name(tmp_path: Path) -> None:
