@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from observability.backends.alertmanager import CONFIG
 from observability.settings import Settings
 
 
@@ -68,6 +69,25 @@ class Process:
         self._process.wait()
         self._log.close()
         pytest.fail(f"not ready: {url}\n{Path(self._log.name).read_text(errors='replace')[-2000:]}")
+
+
+def alertmanager(folder: Path, port: int, inbox: int, config: str | None = None) -> Process:
+    """Alertmanager with the project's configuration, or this text, telling the inbox's port."""
+    text = CONFIG.read_text(encoding="utf-8") if config is None else config
+    (folder / CONFIG.name).write_text(text, encoding="utf-8")
+    (folder / "receivers").mkdir()
+    url = f"http://127.0.0.1:{inbox}/api/inbox/alertmanager"
+    (folder / "receivers" / "inbox_url").write_text(url, encoding="utf-8")
+    address = f"127.0.0.1:{port}"
+    return Process(
+        server("alertmanager", "alertmanager"),
+        f"--config.file={CONFIG.name}",
+        "--storage.path=data",
+        f"--web.listen-address={address}",
+        "--cluster.listen-address=",
+        folder=folder,
+        ready=f"http://{address}/-/ready",
+    )
 
 
 def console(folder: Path, port: int) -> Process:

@@ -20,8 +20,8 @@ import pytest
 from prometheus_client import CollectorRegistry, Gauge, start_http_server
 
 from observability.alerting import generate
-from observability.backends import alertmanager, prometheus
-from tests.integration.alerting.processes import Process, console, server
+from observability.backends import prometheus
+from tests.integration.alerting.processes import Process, alertmanager, console, server
 from tests.support.ports import free_port
 from tests.support.waiting import eventually
 
@@ -109,7 +109,9 @@ def way(tmp_path: Path) -> Iterator[Way]:
     started: list[Process] = []
     try:
         started.append(console(folders["console"], ports["console"]))
-        started.append(_alertmanager(folders["alertmanager"], ports))
+        started.append(
+            alertmanager(folders["alertmanager"], ports["alertmanager"], ports["console"])
+        )
         started.append(_prometheus(folders["prometheus"], ports, target.port))
         environment = dict(os.environ) | {
             "BELFRY_STATE_DIR": str(tmp_path / "none"),
@@ -122,26 +124,6 @@ def way(tmp_path: Path) -> Iterator[Way]:
             with suppress(subprocess.TimeoutExpired):
                 process.stop()
         target.stop()
-
-
-def _alertmanager(folder: Path, ports: dict[str, int]) -> Process:
-    text = alertmanager.CONFIG.read_text(encoding="utf-8")
-    (folder / "alertmanager.yml").write_text(
-        text.replace("group_interval: 5s", "group_interval: 1s")
-    )
-    (folder / "receivers").mkdir()
-    url = f"http://127.0.0.1:{ports['console']}/api/inbox/alertmanager"
-    (folder / "receivers" / "inbox_url").write_text(url)
-    address = f"127.0.0.1:{ports['alertmanager']}"
-    return Process(
-        server("alertmanager", "alertmanager"),
-        "--config.file=alertmanager.yml",
-        "--storage.path=data",
-        f"--web.listen-address={address}",
-        "--cluster.listen-address=",
-        folder=folder,
-        ready=f"http://{address}/-/ready",
-    )
 
 
 def _prometheus(folder: Path, ports: dict[str, int], target: int) -> Process:
