@@ -37,8 +37,10 @@ RULES = (generate.LOG_RULES / "logs.yml").read_text(encoding="utf-8")
 AT_ONCE = 5_000
 #: Seconds between evaluations.
 EVERY = 1
-#: Seconds; then the first lines fall out of the minute that the rules look at.
-WITHIN = 50
+#: Seconds, a little less than the minute that the rules look at: then the first lines are too old.
+WINDOW = 55
+#: Seconds within which Loki has done its part on any machine.
+WITHIN = 180
 #: What is done to every rule of a copy of the file, by the name of the copy.
 BREAKS: dict[str, Callable[[str], str]] = {
     "limit-times-ten": lambda text: re.sub(
@@ -98,29 +100,50 @@ def started(folder: Path, rules: Mapping[str, str]) -> Iterator[RealServers]:
         running.__exit__()
 
 
-def play(servers: RealServers, cases: Sequence[Case]) -> Played:
-    """All cases at the same time: each has a service of its own."""
+@contextmanager
+def played_by(
+    folder: Path, rules: Mapping[str, str], cases: Sequence[Case]
+) -> Iterator[tuple[RealServers, Played]]:
+    """The servers, and what rang; on a busy machine not always at the first try."""
+    for attempt in range(3):
+        (folder / str(attempt)).mkdir()
+        with started(folder / str(attempt), rules) as running:
+            played = play(running, cases)
+            if played:
+                yield running, played
+                return
+    pytest.fail("too slow to tell: the first lines were too old at the end")
+
+
+def play(servers: RealServers, cases: Sequence[Case]) -> Played | None:
+    """All cases at the same time: each has a service of its own. None if that took too long."""
     Sender(servers).send((case, lines) for case in cases for lines in case.quiet if lines.ago)
     sender = Sender(servers)
     sender.send((case, lines) for case in cases for lines in case.quiet if not lines.ago)
     at_the_limit = ringing(servers)
     sender.send((case, case.last) for case in cases if case.last)
-    played = Played(at_the_limit, ringing(servers))
-    assert time.monotonic() - sender.began < WITHIN, "too slow to tell: lines were too old"
-    return played
+    beyond = ringing(servers)
+    in_time = time.monotonic() - sender.began < WINDOW
+    return Played(at_the_limit, beyond) if in_time else None
 
 
 @pytest.fixture(scope="module")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealServers]:
+def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RealServers, Played]]:
     """With the log rules as they are."""
-    with started(tmp_path_factory.mktemp("log-rules"), {"logs": RULES}) as running:
-        yield running
+    with played_by(tmp_path_factory.mktemp("log-rules"), {"logs": RULES}, CASES) as found:
+        yield found
 
 
 @pytest.fixture(scope="module")
-def played(servers: RealServers) -> Played:
+def servers(real: tuple[RealServers, Played]) -> RealServers:
+    """Those that have the log rules as they are."""
+    return real[0]
+
+
+@pytest.fixture(scope="module")
+def played(real: tuple[RealServers, Played]) -> Played:
     """What rings by the log rules as they are."""
-    return play(servers, CASES)
+    return real[1]
 
 
 @pytest.fixture(scope="module")
@@ -128,8 +151,8 @@ def broken(tmp_path_factory: pytest.TempPathFactory) -> Played:
     """What rings by each broken copy."""
     copies = {name: breaks(RULES) for name, breaks in BREAKS.items()}
     assert RULES not in copies.values()
-    with started(tmp_path_factory.mktemp("broken-log-rules"), copies) as running:
-        return play(running, QUICK)
+    with played_by(tmp_path_factory.mktemp("broken-log-rules"), copies, QUICK) as (_, played):
+        return played
 
 
 class Sender:
