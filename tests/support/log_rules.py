@@ -60,16 +60,18 @@ def _flood(service: str, lines: int) -> dict[str, str]:
     )
 
 
-def _new(service: str) -> dict[str, str]:
+def _new(service: str, kind: str = "card_lost") -> dict[str, str]:
     return _texts(
         "NewError",
         f"logs?var-service={service}&var-environment=test",
-        f"A new kind of error in {service}: card_lost",
-        f"{service} (test) logged card_lost 3 times within 1m, and not once in the 1h before.",
+        f"A new kind of error in {service}: {kind}",
+        f"{service} (test) logged {kind} 3 times within 1m, and not once in the 1h before.",
     )
 
 
 _TICKET = {"severity": "warning", "team": "services"}
+#: As much of a line as tells one kind of error from another.
+_LONG = "The card reader in the shop was not found: ".ljust(120, "-")
 
 CASES = (
     Case(
@@ -81,6 +83,7 @@ CASES = (
             *(Lines(f"failed_{number}", 2) for number in range(5)),
             *(Lines(f"broken_{number}", 2, CRITICAL) for number in range(5)),
             Lines("request_finished", 30),
+            Lines("upstream_failed", 30),
             Lines("price_odd", 30, WARNING),
             Lines("sign_in", 30, stream="audit"),
         ),
@@ -101,6 +104,19 @@ CASES = (
         last=Lines("card_lost"),
         labels={**_TICKET, "kind": "card_lost"},
         annotations=_new("surprised"),
+    ),
+    Case(
+        service="wordy",
+        alert="NewError",
+        quiet=(
+            Lines(
+                f"{_LONG}, the first",
+            ),
+            Lines(f"{_LONG}, the second"),
+        ),
+        last=Lines(f"{_LONG}, the third"),
+        labels={**_TICKET, "kind": _LONG},
+        annotations=_new("wordy", _LONG),
     ),
     Case(
         service="forgetful",

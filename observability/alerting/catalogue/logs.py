@@ -18,9 +18,14 @@ _IDS = ", ".join(IDENTITY)
 _SERVICE = label("service_name")
 _WHERE = label("deployment_environment_name")
 _LINK = {"service": "service_name", "environment": "deployment_environment_name"}
-_ERRORS = '{level=~"error|critical", log_stream="app"}'
-# A request that ended in a 5xx is counted by the SLO of its service; here is what else went wrong.
-_OF_ITS_OWN = '{level=~"error|critical", log_stream="app"} != "request_finished"'
+# A request that ended in a 5xx is counted by the SLO of its service, and an upstream that fails by
+# its own; here is what else went wrong.
+_OF_ITS_OWN = (
+    '{level=~"error|critical", log_stream="app"} != "request_finished" != "upstream_failed"'
+)
+# They hold for a while, so that a page about the same failure comes first and tells it instead.
+_KIND_LENGTH = 120
+"""Characters of a line that make a kind of error: a label that everybody must carry."""
 
 
 def rules(profile: Profile) -> list[Rule]:
@@ -34,7 +39,7 @@ def _burst(profile: Profile) -> Alert:
         name="ErrorLogBurst",
         expr=f"""\
 sum {BY_SERVICE} (count_over_time({_OF_ITS_OWN} [{window}])) > {profile.error_lines}""",
-        hold=None,
+        hold=profile.hold_for,
         severity=Severity.WARNING,
         team=Team.SERVICES,
         summary=f"{_SERVICE} logged {VALUE_COUNT} errors within {window}",
@@ -51,14 +56,15 @@ sum {BY_SERVICE} (count_over_time({_OF_ITS_OWN} [{window}])) > {profile.error_li
 def _new(profile: Profile) -> Alert:
     window, memory = profile.window, profile.log_memory
     by = f"sum by ({_IDS}, kind)"
-    lines = f'{_OF_ITS_OWN} | label_format kind="{{{{ __line__ }}}}"'
+    kind = f"{{{{ __line__ | trunc {_KIND_LENGTH} }}}}"
+    lines = f'{_OF_ITS_OWN} | label_format kind="{kind}"'
     return Alert(
         name="NewError",
         expr=f"""\
 {by} (count_over_time({lines} [{window}])) > 2
 unless
 {by} (count_over_time({lines} [{memory}] offset {window}))""",
-        hold=None,
+        hold=profile.hold_for,
         severity=Severity.WARNING,
         team=Team.SERVICES,
         summary=f"A new kind of error in {_SERVICE}: {label('kind')}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from observability.alerting.catalogue.services import EXCUSED
 from observability.alerting.profiles import Profile
 from observability.alerting.spec import (
     PLACE,
@@ -83,7 +84,7 @@ sum {_BY} (increase({_DONE}[{profile.stalled_for}])) > 0""",
 def _backlog(profile: Profile) -> Alert:
     return Alert(
         name="QueueBacklog",
-        expr=f"queue:messages:depth > {profile.queue_depth}",
+        expr=f"queue:messages:depth > {profile.queue_depth}\nunless {EXCUSED}",
         hold=profile.hold_for,
         severity=Severity.WARNING,
         team=Team.SERVICES,
@@ -102,7 +103,7 @@ def _old(profile: Profile) -> Alert:
     limit = human_seconds(profile.message_age_seconds)
     return Alert(
         name="OldMessages",
-        expr=f"queue:messages:age_seconds > {profile.message_age_seconds}",
+        expr=f"queue:messages:age_seconds > {profile.message_age_seconds}\nunless {EXCUSED}",
         hold=profile.hold_for,
         severity=Severity.WARNING,
         team=Team.SERVICES,

@@ -27,6 +27,9 @@ _ONE = {**_LINK, "instance": "instance"}
 #: While Prometheus itself is young, a target that does not answer may just be starting.
 STARTING = "unless on (deployment_environment_name) prometheus:starting:bool == 1"
 _UPSTREAM = ", ".join((*IDENTITY, "server_address"))
+_CALLS = "http_client_request_duration_seconds_count"
+#: While it is away itself or calls one that is, what a service does badly is no news.
+EXCUSED = f"{ON_SERVICE} service:excused:bool"
 
 
 def rules(profile: Profile) -> list[Rule]:
@@ -55,21 +58,56 @@ def health(profile: Profile) -> list[Rule]:
 
 
 def _figures(profile: Profile) -> list[Record]:
-    found = [
-        Record("service:down:bool", f"1 - max {BY_SERVICE} ({_REPLICAS})"),
+    memory = profile.memory_of_targets
+    return [
+        # The second half notices a service that is no longer even a target, which leaves no `up`
+        # to be 0; it is forgotten after a while, so removing one for good is possible. When every
+        # target is gone, that is an alert of its own.
+        Record(
+            "service:down:bool",
+            f"""\
+1 - max {BY_SERVICE} ({_REPLICAS})
+or
+(
+  1 + 0 * max {BY_SERVICE} (last_over_time({_REPLICAS}[{memory}]))
+  and on (deployment_environment_name)
+  {_REPLICAS}
+)""",
+        ),
         Record(
             "prometheus:starting:bool",
             "time() - max by (deployment_environment_name)"
             ' (process_start_time_seconds{job="backends",service_name="prometheus"})'
             f" < bool {profile.warm_up_seconds}",
         ),
+        Record("service:away:bool", _away(profile)),
+        Record(
+            "service:calls:info", f"group by ({_UPSTREAM}) (last_over_time({_CALLS}[{memory}]))"
+        ),
+        Record(
+            "service:excused:bool",
+            f"""\
+service:away:bool
+or
+max {BY_SERVICE} (
+  service:calls:info
+  * on (server_address, {_PLACE}) group_left ()
+  label_replace(service:away:bool, "server_address", "$1", "service_name", "(.+)")
+)""",
+        ),
     ]
-    if profile.settle_seconds is not None:
-        seconds = profile.settle_seconds
-        young = f"time() - max by ({_PLACE}) ({_STARTED}) < bool {seconds}"
-        away = f"max by ({_PLACE}) (max_over_time(service:down:bool[{seconds}s]))"
-        found.append(Record("namespace:settling:bool", f"({young}) > 0\nor\n{away} > 0"))
-    return found
+
+
+def _away(profile: Profile) -> str:
+    """Services that are down or, where windows are short, were so or began a moment ago.
+
+    With windows of seconds the failures of an ordinary restart would page.
+    """
+    if profile.settle_seconds is None:
+        return "service:down:bool == 1"
+    seconds = profile.settle_seconds
+    young = f"time() - max {BY_SERVICE} ({_STARTED}) < bool {seconds}"
+    return f"max_over_time(service:down:bool[{seconds}s]) == 1\nor\n({young}) == 1"
 
 
 def _tier_down(profile: Profile) -> Alert:
@@ -97,21 +135,9 @@ avg by ({_PLACE}) (service:down:bool) >= 0.5
 
 
 def _service_down(profile: Profile) -> Alert:
-    # The second half notices a service that is no longer even a target, which leaves no
-    # `up` to be 0; it is forgotten after a while, so removing one for good is possible.
     return Alert(
         name="ServiceDown",
-        expr=f"""\
-(
-  max {BY_SERVICE} ({_REPLICAS}) == 0
-  or
-  (
-    0 * max {BY_SERVICE} (last_over_time({_REPLICAS}[{profile.memory_of_targets}]))
-    unless
-    max {BY_SERVICE} ({_REPLICAS})
-  )
-)
-{STARTING}""",
+        expr=f"service:down:bool == 1\n{STARTING}",
         hold=profile.down_for,
         severity=Severity.CRITICAL,
         team=Team.SERVICES,
@@ -207,7 +233,7 @@ def _dependency_slow(profile: Profile) -> Alert:
         "quantile_over_time(0.5, dependency:latency:p95"
         f"[{profile.baseline}] offset {profile.baseline_offset})"
     )
-    calls = f"http_client_request_duration_seconds_count[{profile.window}]"
+    calls = f"{_CALLS}[{profile.window}]"
     return Alert(
         name="DependencySlow",
         expr=f"""\
@@ -215,7 +241,8 @@ def _dependency_slow(profile: Profile) -> Alert:
 and
 dependency:latency:p95 > 0.25
 and
-sum by ({_UPSTREAM}) (increase({calls})) >= {profile.requests_at_least}""",
+sum by ({_UPSTREAM}) (increase({calls})) >= {profile.requests_at_least}
+unless {EXCUSED}""",
         hold=profile.hold_for,
         severity=Severity.WARNING,
         team=Team.SERVICES,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from observability.alerting.catalogue.services import EXCUSED
 from observability.alerting.profiles import Burn, Profile
 from observability.alerting.slo import EVERY_OTHER, KINDS, Objective, load
 from observability.alerting.spec import (
@@ -23,7 +24,6 @@ _ON = f"on ({_IDS}, slo)"
 _SERVICE = label("service_name")
 _WHERE = label("deployment_environment_name")
 _HTTP = "http_server_request_duration_seconds"
-_SETTLING = "on (service_namespace, deployment_environment_name) namespace:settling:bool == 1"
 _LINK = {"service": "service_name", "environment": "deployment_environment_name"}
 
 
@@ -114,20 +114,15 @@ def _remaining(profile: Profile) -> str:
     )
 
 
-def _page(kind: str, profile: Profile) -> str:
-    """A page's condition; not while a service is away or has just begun.
-
-    With windows of seconds the failures of an ordinary restart would page; a service that stays
-    away has an alert of its own.
-    """
-    expr = f'slo:page:ratio{{slo="{kind}"}}'
-    return expr if profile.settle_seconds is None else f"{expr}\nunless {_SETTLING}"
+def _page(kind: str) -> str:
+    """A page's condition; a service that is away has an alert of its own."""
+    return f'slo:page:ratio{{slo="{kind}"}}\nunless {EXCUSED}'
 
 
 def _errors(profile: Profile) -> Alert:
     return Alert(
         name="HighErrorRate",
-        expr=_page("availability", profile),
+        expr=_page("availability"),
         hold=profile.page_hold,
         keep=profile.page_keep,
         severity=Severity.CRITICAL,
@@ -147,7 +142,7 @@ def _latency(profile: Profile) -> Alert:
     slow = f"histogram_quantile(0.95, sum by (le) (rate({_HTTP}_bucket{{%s}}[{profile.window}])))"
     return Alert(
         name="HighLatency",
-        expr=_page("latency", profile),
+        expr=_page("latency"),
         hold=profile.page_hold,
         keep=profile.page_keep,
         severity=Severity.CRITICAL,
@@ -171,7 +166,7 @@ def _latency(profile: Profile) -> Alert:
 def _late(profile: Profile) -> Alert:
     return Alert(
         name="ShipmentsLate",
-        expr=_page("freshness", profile),
+        expr=_page("freshness"),
         hold=profile.page_hold,
         keep=profile.page_keep,
         severity=Severity.CRITICAL,
@@ -187,12 +182,9 @@ def _late(profile: Profile) -> Alert:
 
 
 def _slow_burn(profile: Profile) -> Alert:
-    expr = "slo:ticket:burn_rate"
-    if profile.settle_seconds is not None:
-        expr = f"{expr}\nunless {_SETTLING}"
     return Alert(
         name="ErrorBudgetBurn",
-        expr=expr,
+        expr=f"slo:ticket:burn_rate\nunless {EXCUSED}",
         hold=profile.ticket_hold,
         severity=Severity.WARNING,
         team=Team.SERVICES,

@@ -7,6 +7,7 @@ from observability.alerting.profiles import Profile
 from observability.alerting.spec import (
     BY_SERVICE,
     IDENTITY,
+    ON_SERVICE,
     VALUE_COUNT,
     VALUE_PERCENT,
     Alert,
@@ -65,7 +66,15 @@ def flow(profile: Profile) -> list[Rule]:
 def _backend_down(profile: Profile) -> Alert:
     return Alert(
         name="BackendDown",
-        expr=f'up{{job="backends"}} == 0\n{STARTING}',
+        expr=f"""\
+(
+  up{{job="backends"}} == 0
+  or
+  0 * last_over_time(up{{job="backends"}}[{profile.memory_of_targets}])
+  unless on ({_IDS}, instance)
+  up{{job="backends"}} == 1
+)
+{STARTING}""",
         hold=profile.down_for,
         severity=Severity.CRITICAL,
         team=Team.PLATFORM,
@@ -81,11 +90,15 @@ def _backend_down(profile: Profile) -> Alert:
 def _no_targets(profile: Profile) -> Alert:
     return Alert(
         name="NoTargets",
-        expr=(
-            'absent(up{job="services"})'
-            '\nunless on () time() - process_start_time_seconds{service_name="prometheus"}'
-            f" < {profile.warm_up_seconds}"
-        ),
+        expr=f"""\
+(
+  max {_ENVIRONMENT} (up{{job="backends",service_name="prometheus"}})
+  unless on (deployment_environment_name)
+  up{{job="services"}}
+)
+{STARTING}
+or on ()
+absent(up)""",
         hold=profile.down_for,
         severity=Severity.CRITICAL,
         team=Team.PLATFORM,
@@ -145,7 +158,9 @@ def _scrape_failing(profile: Profile) -> Alert:
         name="ScrapeFailing",
         expr=f"""\
 up{{job="services"}} == 0
-and on ({_IDS})
+and {ON_SERVICE}
+service:down:bool == 1
+and {ON_SERVICE}
 sum {BY_SERVICE} (rate({served})) > 0""",
         # its last spans are counted for one window after a service has really gone
         hold=profile.memory_of_targets,
@@ -164,8 +179,7 @@ sum {BY_SERVICE} (rate({served})) > 0""",
 def _dropped(profile: Profile) -> Alert:
     return Alert(
         name="TelemetryDropped",
-        expr=f"""\
-sum by ({_IDS}, signal, reason) (increase(telemetry_dropped_total[{profile.window}])) > 0""",
+        expr="\nor\n".join(_losses(profile.window)),
         hold=None,
         severity=Severity.WARNING,
         team=Team.PLATFORM,
@@ -176,6 +190,36 @@ sum by ({_IDS}, signal, reason) (increase(telemetry_dropped_total[{profile.windo
         ),
         dashboard="stack",
     )
+
+
+def _losses(window: str) -> list[str]:
+    """What each stage between a service and its store gives up."""
+    by = f"sum by ({_IDS}, signal, reason)"
+    refused = _labelled(_rise("loki_discarded_samples_total", window), signal="logs")
+    full = [
+        _labelled(
+            _rise(f"otelcol_exporter_enqueue_failed_{items}_total", window),
+            signal=signal,
+            reason="queue_full",
+        )
+        for items, signal in (("log_records", "logs"), ("spans", "traces"))
+    ]
+    return [
+        f"{by} (increase(telemetry_dropped_total[{window}])) > 0",
+        *(f"{by} ({rise}) > 0\n{STARTING}" for rise in (refused, *full)),
+    ]
+
+
+def _rise(counter: str, window: str) -> str:
+    """How much a counter rose that is not there before its first event."""
+    return f"increase({counter}[{window}]) > 0 or ({counter} unless {counter} offset {window})"
+
+
+def _labelled(vector: str, **labels: str) -> str:
+    """A vector with further labels, the same on each series."""
+    for name, value in labels.items():
+        vector = f'label_replace({vector}, "{name}", "{value}", "", "")'
+    return vector
 
 
 def _queue_filling(profile: Profile) -> Alert:

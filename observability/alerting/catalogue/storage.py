@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from observability.alerting.catalogue.services import EXCUSED
 from observability.alerting.profiles import Profile
 from observability.alerting.spec import (
     IDENTITY,
@@ -53,7 +54,8 @@ def _collapse(profile: Profile, look_ups: str) -> Alert:
         expr=f"""\
 (cache:found:ratio < 0.25 * ({usual} > 0.2))
 and
-sum by ({_IDS}, cache) (increase({look_ups})) >= {profile.requests_at_least}""",
+sum by ({_IDS}, cache) (increase({look_ups})) >= {profile.requests_at_least}
+unless {EXCUSED}""",
         hold=profile.hold_for,
         severity=Severity.WARNING,
         team=Team.SERVICES,
@@ -138,7 +140,9 @@ sum by ({by}) (increase({metric}_count{{{matchers}}}[{window}])) >= {profile.req
 
 
 def _disk(profile: Profile) -> Alert:
-    ahead = profile.disk_ahead_seconds
+    # A pace is one only once it has been watched for the whole window.
+    ahead, window = profile.disk_ahead_seconds, profile.disk_window
+    pace = f"predict_linear({_FREE}[{window}], {ahead}) and {_FREE} offset {window}"
     return Alert(
         name="DiskFillingUp",
         expr=f"""\
@@ -148,7 +152,7 @@ and
   min {_DISK} ({_FREE} / {_SIZE}) < 0.05
   or
   (
-    min {_DISK} (predict_linear({_FREE}[{profile.disk_window}], {ahead})) < 0
+    min {_DISK} ({pace}) < 0
     and
     min {_DISK} ({_FREE} / {_SIZE}) < 0.4
   )
@@ -159,7 +163,7 @@ and
         summary=f"A disk is filling up: {VALUE_PERCENT} free",
         description=(
             f"{VALUE_PERCENT} of the disk that holds the services' data ({_WHERE}, device"
-            f" {label('device')}) is free; at the pace of the last {profile.disk_window} it is full"
+            f" {label('device')}) is free; at the pace of the last {window} it is full"
             f" within {human_seconds(ahead)}, or there is less than 5% left. Then databases,"
             " queues and the audit trail can no longer be written."
         ),

@@ -109,7 +109,7 @@ class Alarms:
         deadline = time.monotonic() + within
         while time.monotonic() < deadline:
             with contextlib.suppress(BackendError):
-                if not await self._prometheus.scalar("max(namespace:settling:bool)"):
+                if not await self._prometheus.scalar("max(service:excused:bool)"):
                     return
             await asyncio.sleep(1)
 

@@ -8,6 +8,9 @@ from typing import Final
 
 QUIET_METRICS: Final[Mapping[str, str]] = {
     "telemetry_errors_total": "counts, by component, what the library failed at",
+    "loki_discarded_samples_total": "counts, by reason, the lines that Loki refuses",
+    "otelcol_exporter_enqueue_failed_log_records_total": "counts what a full queue refuses",
+    "otelcol_exporter_enqueue_failed_spans_total": "counts what a full queue refuses",
     "cache_shared_available": "only with a shared cache is there anything to be away",
 }
 #: Labels that only some series of a metric have.

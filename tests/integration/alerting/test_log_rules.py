@@ -1,7 +1,7 @@
 """Log rules on a real Loki: quiet at their limit, ringing one line beyond it, and when broken.
 
 The rules, the Collector's and Loki's configuration are the project's own; the rules are only
-evaluated more often.
+evaluated more often, and ring without the wait that lets a page come first.
 """
 
 import re
@@ -89,6 +89,7 @@ def started(folder: Path, rules: Mapping[str, str]) -> Iterator[RealServers]:
     for name, text in rules.items():
         quick = text.replace("interval: 5s", f"interval: {EVERY}s")
         assert quick != text
+        quick = re.sub(r"\n *for: \w+", "", quick)
         (folder / "rules" / f"{name}.yml").write_text(quick, encoding="utf-8")
     running = RealServers(folder / "state")
     running.site = replace(running.site, log_rules=folder / "rules")

@@ -111,7 +111,7 @@ def test_every_rule_names_a_service(alert: Alert) -> None:
     """By its expression or by itself: it groups, inhibits and finds evidence."""
     assert "service_name" in alert.labels or re.search(
         r"service_name|\bservice_ready|\bcache_shared|process_start_time|slo:|queue:|dependency:"
-        r"|\bup\{|process_resident",
+        r"|service:|\bup\{|process_resident",
         alert.expr,
     )
 
