@@ -9,12 +9,13 @@ down.
 import asyncio
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 import httpx
 
 from observability import get_logger, instrument_client
+from services.kit.auth import ServiceIdentity
 from services.kit.balancer import Balancer, CircuitOpenError, Outcome
 from services.kit.discovery import Instance, Resolver, resolver_for
 from services.kit.problems import Problem
@@ -42,7 +43,7 @@ class ServiceClient:
         timeout: seconds for one attempt once connected; when that long has passed none is started
             but, after an instance that did not answer, one at another.
         resolver: finds the instances; by default what the URL asks for.
-        transport: replaces the network in tests.
+        identity: makes the token of the calling service, sent where no person's is.
     """
 
     def __init__(
@@ -52,9 +53,10 @@ class ServiceClient:
         timeout: float = 5.0,
         *,
         resolver: Resolver | None = None,
-        transport: httpx.AsyncBaseTransport | None = None,
+        identity: Callable[[], str] | None = None,
     ) -> None:
         self.name = name
+        self._identity = identity
         self._timeout = timeout
         self._resolver = resolver or resolver_for(url)
         self._balancer = Balancer()
@@ -67,7 +69,6 @@ class ServiceClient:
                     max_keepalive_connections=50,
                     keepalive_expiry=KEEPALIVE_SECONDS,
                 ),
-                transport=transport,
                 trust_env=False,
             ),
             peer=name,
@@ -75,10 +76,14 @@ class ServiceClient:
 
     @classmethod
     def to(cls, name: str, settings: ShopSettings) -> Self:
-        """A client of another service; the settings say where it is and how long it may take."""
+        """A client of another service; the settings say where it is and how long it may take.
+
+        A call on no person's behalf carries the calling service's own token; see `kit.auth`.
+        """
         url = settings.url_of(name)
         resolver = resolver_for(url, settings.registry_secret)
-        return cls(name, url, settings.request_timeout, resolver=resolver)
+        identity = ServiceIdentity(settings).token
+        return cls(name, url, settings.request_timeout, resolver=resolver, identity=identity)
 
     async def get(self, path: str, **options: Any) -> httpx.Response:
         """GET; options as for `request`."""
@@ -119,7 +124,8 @@ class ServiceClient:
             path: from the service's root, such as `/products`.
             params: query parameters, in any form that httpx takes.
             json: body.
-            token: Bearer token of the user on whose behalf this is.
+            token: Bearer token of the person on whose behalf this is; by default the calling
+                service's own.
             idempotency_key: sent as `Idempotency-Key`; makes the call one that may be repeated.
             idempotent: whether the call may be repeated, where the method does not say so.
             headers: further headers.
@@ -129,8 +135,8 @@ class ServiceClient:
                 failed, could not be reached or did not answer in time.
         """
         sent = dict(headers or {})
-        if token:
-            sent["Authorization"] = f"Bearer {token}"
+        if bearer := token or (self._identity and self._identity()):
+            sent["Authorization"] = f"Bearer {bearer}"
         if idempotency_key:
             sent["Idempotency-Key"] = idempotency_key
         repeatable = idempotent or method in IDEMPOTENT or idempotency_key is not None

@@ -5,16 +5,23 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from fastapi import FastAPI, Request, Response
+from pydantic import SecretStr
 
 from services.kit import problems
+from services.kit.auth import CurrentUser, ServiceUser, TokenKey, User
 from services.kit.balancer import EJECT_AFTER
 from services.kit.client import ServiceClient
 from services.kit.problems import Problem
+from services.kit.settings import ShopSettings
 from tests.support.http import listening, silent
 from tests.support.ports import free_port
+
+KEY = "a key for tests that is long enough to be taken"
 
 
 class Upstream:
@@ -67,6 +74,42 @@ async def test_a_call_carries_token_and_key(upstream: Upstream) -> None:
     assert answer.json() == {"ok": True}
     assert upstream.headers["authorization"] == "Bearer t"
     assert upstream.headers["idempotency-key"] == "k"
+
+
+async def test_only_services_pass_where_only_services_may_and_they_pass_nowhere_as_a_person(
+    tmp_path: Path,
+) -> None:
+    """A call on nobody's behalf is the service's own."""
+
+    class Settings(ShopSettings):
+        service = "checkout"
+
+    settings = Settings(data_dir=tmp_path / "data", token_key=SecretStr(KEY))
+    app = FastAPI()
+    problems.install(app)
+    app.state.token_key = TokenKey(KEY)
+
+    @app.get("/inside")
+    async def inside(caller: ServiceUser) -> str:
+        return caller.name
+
+    @app.get("/mine")
+    async def mine(user: CurrentUser) -> str:
+        return user.name
+
+    ann, _ = TokenKey(KEY).issue(User("1", "ann@example.org", "Ann"), timedelta(minutes=1))
+    async with listening(app) as url:
+        settings.catalog_url = url
+        one = ServiceClient.to("catalog", settings)
+        assert (await one.get("/inside")).json() == "checkout"
+        assert (await one.get("/mine", token=ann)).json() == "Ann"
+        assert (await failure(one, "GET", "/mine")).status == 403
+        with pytest.raises(Problem) as caught:
+            await one.get("/inside", token=ann)
+        assert caught.value.status == 403
+        async with client(url) as stranger:
+            assert (await failure(stranger, "GET", "/inside")).status == 401
+        await one.aclose()
 
 
 async def test_a_problem_of_the_service_is_passed_on(upstream: Upstream) -> None:
