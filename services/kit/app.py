@@ -24,6 +24,7 @@ from services.kit.auth import TokenKey
 from services.kit.faults import Faults, FaultsMiddleware, Misbehaviour
 from services.kit.registry import announced
 from services.kit.settings import SettingsError, ShopSettings, refuse
+from services.kit.upstream_calls import UpstreamCalls
 
 CHECK_SECONDS = 2.0
 Check = Callable[[], Awaitable[None]]
@@ -77,6 +78,7 @@ def create_app(  # noqa: PLR0913 - all but three have a default
     for router in routers:
         app.include_router(router)
     # Added last is outermost: telemetry sees what the errors and the faults became.
+    app.add_middleware(UpstreamCalls)
     app.add_middleware(FaultsMiddleware, faults=faults)
     problems.install(app)
     app.state.telemetry = instrument(app)

@@ -36,7 +36,8 @@ if TYPE_CHECKING:
 
 BUSY_SECONDS = 10.0
 POOL_SIZE = 5
-POOL_WAIT_SECONDS = 5.0
+POOL_WAIT_SECONDS = 3.0
+"""Less than callers wait for an answer: they are to hear what is wrong."""
 READ_ONLY = "belfry_read_only"
 AWAY = ("08", "53", "57P")
 """PostgreSQL's codes of errors that pass: no connection, no resources, starting up or stopping."""

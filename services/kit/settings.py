@@ -63,7 +63,11 @@ class ShopSettings(BaseSettings):
     """Key that signs the users' tokens, at least 32 bytes; by default generated once and kept in
     `secrets/token_key` beside `data_dir`."""
     request_timeout: float = Field(default=5.0, gt=0, le=120)
-    """Seconds a call to another service may take."""
+    """Seconds an instance of another service may take to answer; if it does not, another one is
+    asked where there is one and the call may be repeated."""
+    checkout_timeout: float | None = Field(default=None, gt=0, le=300)
+    """The same for checkout, which calls others for its answer: by default long enough for one of
+    those to be hung and its replacement to be slow, `2 * request_timeout + 2`."""
     drain_seconds: float = Field(default=0.0, ge=0, le=60)
     """Seconds between SIGTERM, when readiness turns false, and the end of accepting requests."""
 
@@ -85,6 +89,12 @@ class ShopSettings(BaseSettings):
         """Where a service of the shop is, in a form of `services.kit.discovery`."""
         url: str = getattr(self, f"{service}_url")
         return url
+
+    def timeout_of(self, service: str) -> float:
+        """Seconds an instance of a service of the shop may take to answer."""
+        if service != "checkout":
+            return self.request_timeout
+        return self.checkout_timeout or 2 * self.request_timeout + 2
 
     @property
     def registry_secret(self) -> str | None:
