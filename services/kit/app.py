@@ -97,8 +97,12 @@ class Drain:
         self.started = False
 
     @contextlib.contextmanager
-    def on_signal(self) -> Iterator[None]:
-        """Catch SIGTERM while in here, where a server has set a handler to pass it on to."""
+    def on_signal(self, then: Callable[[], object] | None = None) -> Iterator[None]:
+        """Catch SIGTERM while in here, where a server has set a handler to pass it on to.
+
+        Args:
+            then: called at once in the event loop.
+        """
         previous = signal.getsignal(signal.SIGTERM)
         main = threading.current_thread() is threading.main_thread()
         if not main or not callable(previous):
@@ -108,6 +112,8 @@ class Drain:
 
         def on_term(number: int, frame: FrameType | None) -> None:
             self.started = True
+            if then:
+                loop.call_soon_threadsafe(then)
             if self._seconds:
                 loop.call_soon_threadsafe(loop.call_later, self._seconds, previous, number, None)
             else:
@@ -132,9 +138,9 @@ def _lifespan(
         try:
             async with inner(app) if inner else contextlib.nullcontext():
                 log.info("service_started")
-                instance = str(app.state.telemetry.resource.attributes["service.instance.id"])
-                async with announced(name, instance, settings):
-                    with drain.on_signal():
+                resource = app.state.telemetry.resource.attributes
+                async with announced(name, resource, settings) as announcement:
+                    with drain.on_signal(announcement.leave if announcement else None):
                         yield
                 drain.started = True
         finally:

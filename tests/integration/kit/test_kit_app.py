@@ -161,18 +161,21 @@ def put(shop: RunningShop, product_id: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "words"),
+    ("service", "name", "value", "words"),
     [
-        ("SHOP_TOKEN_KEY", "short", "SHOP_TOKEN_KEY: needs at least 32 bytes"),
-        ("SHOP_CATALOG_SWEEP_SECONDS", "0", "SWEEP_SECONDS: Input should be greater than 0"),
-        ("SHOP_CATALOG_DATABASE_URL", "oracle://", "DATABASE_URL: must start with sqlite"),
+        ("catalog", "SHOP_TOKEN_KEY", "short", "SHOP_TOKEN_KEY: needs at least 32 bytes"),
+        ("catalog", "SHOP_CATALOG_SWEEP_SECONDS", "0", "SHOP_CATALOG_SWEEP_SECONDS: Input should"),
+        ("catalog", "SHOP_CATALOG_DATABASE_URL", "oracle://", "DATABASE_URL: must start with"),
+        ("checkout", "SHOP_QUEUE_URL", "foo://x", "SHOP_QUEUE_URL: must start with"),
+        ("gateway", "SHOP_CATALOG_URL", "catalog:8002", "SHOP_CATALOG_URL: use http://HOST"),
+        ("account", "SHOP_ADMIN_EMAIL", "a@b.org", "SHOP_ADMIN_EMAIL: needs SHOP_ADMIN_PASSWORD"),
     ],
 )
 def test_a_bad_setting_ends_the_process_with_one_line_and_code_2(
-    tmp_path: Path, name: str, value: str, words: str
+    tmp_path: Path, service: str, name: str, value: str, words: str
 ) -> None:
     """Before anything listens."""
-    command = [sys.executable, "-m", "uvicorn", "services.catalog.app:app", "--port", "0"]
+    command = [sys.executable, "-m", "uvicorn", f"services.{service}.app:app", "--port", "0"]
     ended = subprocess.run(
         command,
         cwd=ROOT,
