@@ -15,13 +15,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mappin
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from types import FrameType
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from fastapi.responses import JSONResponse
 
 from observability import gauge, get_logger, instrument
 from services.kit import problems
 from services.kit.auth import TokenKey
-from services.kit.faults import Faults, FaultsMiddleware, Misbehaviour
+from services.kit.body_limit import BodyLimit
+from services.kit.faults import Faults, Misbehaviour
 from services.kit.registry import announced
 from services.kit.settings import SettingsError, ShopSettings, refuse
 from services.kit.upstream_calls import UpstreamCalls
@@ -76,10 +77,10 @@ def create_app(  # noqa: PLR0913 - all but three have a default
     app.state.drain = drain
     app.include_router(_health(dict(checks or {}), dict(can_wait or {}), drain))
     for router in routers:
-        app.include_router(router)
-    # Added last is outermost: telemetry sees what the errors and the faults became.
+        app.include_router(router, dependencies=[Depends(faults.strike)])
+    # Added last is outermost: telemetry sees what the errors became.
     app.add_middleware(UpstreamCalls)
-    app.add_middleware(FaultsMiddleware, faults=faults)
+    app.add_middleware(BodyLimit)
     problems.install(app)
     app.state.telemetry = instrument(app)
     return app
