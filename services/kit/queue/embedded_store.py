@@ -25,6 +25,7 @@ from services.kit.queue.port import (
     UnroutableError,
 )
 from services.kit.queue.topology import Topology, matches
+from services.kit.sqlite import make_durable
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS bindings (
@@ -83,9 +84,7 @@ class Store:
             path, isolation_level=None, timeout=15.0, check_same_thread=False
         )
         self.connection.row_factory = sqlite3.Row
-        _use_wal(self.connection)
-        # FULL: a confirmed message survives a power cut, not only the death of the process.
-        self.connection.execute("PRAGMA synchronous = FULL")
+        make_durable(self.connection)
         self.connection.executescript(SCHEMA)
 
     def close(self) -> None:
@@ -264,20 +263,6 @@ class Store:
             {"now": now, "queue": queue, "id": message_id},
         )
         return done.rowcount
-
-
-def _use_wal(connection: sqlite3.Connection) -> None:
-    """Switch the journal mode, which ignores the busy timeout while another process does so too."""
-    deadline = time.monotonic() + 5.0
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.02)
-        else:
-            return
 
 
 def _message(row: sqlite3.Row, *, tries: int = 0) -> Message:
