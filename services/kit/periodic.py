@@ -1,4 +1,4 @@
-"""Work that a service does again and again beside its requests."""
+"""What a service does again and again beside its requests, whatever goes wrong in between."""
 
 import asyncio
 import contextlib
@@ -8,23 +8,21 @@ from contextlib import asynccontextmanager
 from observability import get_logger
 from services.kit.problems import Problem
 
+Step = Callable[[], Awaitable[bool]]
+
 log = get_logger(__name__)
 
 
 @asynccontextmanager
-async def repeating(
-    seconds: float, work: Callable[[], Awaitable[object]], failed: str
-) -> AsyncIterator[None]:
-    """Do the work while in here, first at once, then `seconds` after its last end.
-
-    Nothing that it raises ends the repetition.
+async def periodic(name: str, step: Step, seconds: float) -> AsyncIterator[None]:
+    """Do a step every so often while in here.
 
     Args:
+        name: what is done, for the log.
+        step: returns whether more is waiting: then it is done again at once.
         seconds: the pause in between.
-        work: called without arguments; what it returns does not matter.
-        failed: the event that is logged when it raises, a constant such as `sweep_failed`.
     """
-    task = asyncio.create_task(_for_ever(seconds, work, failed), name=failed)
+    task = asyncio.create_task(_for_ever(name, step, seconds), name=name)
     try:
         yield
     finally:
@@ -33,12 +31,15 @@ async def repeating(
             await task
 
 
-async def _for_ever(seconds: float, work: Callable[[], Awaitable[object]], failed: str) -> None:
+async def _for_ever(name: str, step: Step, seconds: float) -> None:
     while True:
+        more = False
         try:
-            await work()
-        except Problem as problem:  # something is away, and has said so itself
-            log.warning(failed, reason=problem.detail)
+            more = await step()
+        except Problem as problem:
+            log.warning("periodic_task_waits", task=name, reason=problem.detail)
         except Exception:
-            log.exception(failed)
-        await asyncio.sleep(seconds)
+            # Whatever it is: were this to end, it would never be done again.
+            log.exception("periodic_task_failed", task=name)
+        if not more:
+            await asyncio.sleep(seconds)

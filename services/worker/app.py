@@ -10,7 +10,7 @@ from services.kit.client import ServiceClient
 from services.kit.database import Database
 from services.kit.faults import Faults
 from services.kit.outbox import clean_inbox
-from services.kit.periodic import repeating
+from services.kit.periodic import periodic
 from services.kit.queue import SHOP, Attachment, Consumer, open_queue
 from services.kit.settings import load
 from services.worker import analytics, notification, shipping
@@ -33,6 +33,10 @@ def make(settings: Settings) -> FastAPI:
         analytics.QUEUE: analytics.CountEvents(db).handle,
     }
 
+    async def clean() -> bool:
+        await clean_inbox(db, Inbox)
+        return False
+
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await db.migrate()
@@ -45,7 +49,7 @@ def make(settings: Settings) -> FastAPI:
             queue, SHOP, consumers, stalled=lambda: faults.enabled("stall")
         )
         attachment.start()
-        async with repeating(CLEAN_SECONDS, lambda: clean_inbox(db, Inbox), "inbox_not_cleaned"):
+        async with periodic("inbox_cleaning", clean, CLEAN_SECONDS):
             yield
         await attachment.stop()
         await queue.close()
