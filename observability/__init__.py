@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from observability.instrumentation.http_client import instrument_client
     from observability.instrumentation.logs import get_logger
     from observability.instrumentation.messaging import (
+        ENQUEUED_AT,
         QueueStats,
         capture_context,
         continued,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from observability.instrumentation.tracing import current_trace_id, span
 
 __all__ = [
+    "ENQUEUED_AT",
     "Counter",
     "Gauge",
     "Histogram",
@@ -72,6 +74,7 @@ _HOMES = {
     "http_client": ("instrument_client",),
     "logs": ("get_logger",),
     "messaging": (
+        "ENQUEUED_AT",
         "QueueStats",
         "capture_context",
         "continued",

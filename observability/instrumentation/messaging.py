@@ -20,6 +20,7 @@ from observability.instrumentation.health import process
 from observability.instrumentation.tracing import tracer
 
 ENQUEUED_AT = "enqueued-at"
+"""Header of a message: when it was handed to its queue, in Unix seconds."""
 PUBLISHED_BY = "published-by"
 _LONGEST_NAME = 100
 MAX_QUEUES = 200

@@ -42,8 +42,10 @@ def make(settings: Settings) -> FastAPI:
 
 def _admin(settings: Settings) -> SignUp | None:
     """The admin that the settings ask for; an account with that address stays as it is."""
-    if not settings.admin_email or not settings.admin_password:
+    if not settings.admin_email:
         return None
+    if not settings.admin_password:
+        refuse(settings.service, "SHOP_ADMIN_EMAIL: needs SHOP_ADMIN_PASSWORD or its _FILE")
     password: SecretStr = settings.admin_password
     try:
         return SignUp(

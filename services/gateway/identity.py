@@ -1,24 +1,18 @@
-"""Who a request is: a request id and a trace id on every answer, and headers that keep pages safe.
-
-Also counts the calls to other services that a request took, since that is known here.
-"""
+"""Who a request is: ids on every answer, and headers that keep pages safe."""
 
 import re
 import uuid
-from contextvars import ContextVar
-from typing import Any
 
 import structlog
 from opentelemetry import trace
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from observability import current_trace_id, histogram
-from services.kit.auditing import FORWARDED, client_address
-from services.kit.client import ServiceClient
+from observability import current_trace_id
+from services.kit.auditing import client_address
+from services.kit.upstream_calls import UNWATCHED
 
 _SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
-_UNWATCHED = frozenset({"/metrics", "/livez", "/readyz"})
 
 SECURITY_HEADERS = {
     "Content-Security-Policy": (
@@ -28,27 +22,6 @@ SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
 }
-
-upstream_calls = histogram(
-    "http_server_upstream_calls",
-    "Calls to other services that one request took.",
-    ["http_route"],
-    buckets=(0, 1, 2, 3, 4, 5, 8, 13, 21),
-)
-_calls: ContextVar[list[int] | None] = ContextVar("upstream_calls", default=None)
-
-
-class CountingClient(ServiceClient):
-    """Calls one other service, and counts that in the request it is done for."""
-
-    async def request(self, method: str, path: str, **options: Any) -> Any:
-        """Send a request; as `ServiceClient.request`."""
-        calls = _calls.get()
-        if calls is not None:
-            calls[0] += 1
-        if address := client_address.get():
-            options["headers"] = {**(options.get("headers") or {}), FORWARDED: address}
-        return await super().request(method, path, **options)
 
 
 def request_id_of(scope: Scope) -> str:
@@ -65,21 +38,18 @@ class RequestIdentity:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        if scope["type"] != "http" or scope["path"] in _UNWATCHED:
+        if scope["type"] != "http" or scope["path"] in UNWATCHED:
             await self.app(scope, receive, send)
             return
         request_id = request_id_of(scope)
         scope.setdefault("state", {})["request_id"] = request_id
         # Not unbound afterwards: the request's own log line comes last, and its task ends with it.
         structlog.contextvars.bind_contextvars(request_id=request_id)
-        calls = [0]
-        _calls.set(calls)
         client_address.set(scope["client"][0] if scope.get("client") else "")
 
         async def send_with_ids(message: Message) -> None:
             if message["type"] == "http.response.start":
                 _identify(message, request_id)
-                _count(scope, calls[0])
             await send(message)
 
         await self.app(scope, receive, send_with_ids)
@@ -95,10 +65,3 @@ def _identify(start: Message, request_id: str) -> None:
         headers["X-Trace-ID"] = trace_id
     for name, value in SECURITY_HEADERS.items():
         headers.setdefault(name, value)
-
-
-def _count(scope: Scope, calls: int) -> None:
-    """Note the calls under the route that answered; what matched none has made no calls."""
-    template = getattr(scope.get("route"), "path", None)
-    if template:
-        upstream_calls.labels(template).observe(calls)

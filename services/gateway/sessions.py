@@ -145,9 +145,7 @@ def remember(request: Request, response: Response, session: Session) -> None:
 
 def forget(request: Request, response: Response) -> None:
     """Sign the browser out."""
-    response.delete_cookie(
-        SESSION_COOKIE, httponly=True, samesite="lax", secure=request.url.scheme == "https"
-    )
+    response.delete_cookie(SESSION_COOKIE, httponly=True, samesite="lax", secure=_secure(request))
 
 
 def remember_nonce(request: Request, response: Response, nonce: str) -> None:
@@ -164,5 +162,11 @@ def _set_cookie(
         max_age=max_age,
         httponly=True,
         samesite="lax",
-        secure=request.url.scheme == "https",
+        secure=_secure(request),
     )
+
+
+def _secure(request: Request) -> bool:
+    """Whether browsers are to send cookies by HTTPS alone."""
+    settings: GatewaySettings = request.app.state.settings
+    return settings.secure_cookies == "always" or request.url.scheme == "https"

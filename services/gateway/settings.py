@@ -1,5 +1,7 @@
 """Settings of the gateway."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from services.kit.settings import ShopSettings
@@ -20,3 +22,6 @@ class GatewaySettings(ShopSettings):
     while the catalogue is up."""
     cache_error_seconds: float = Field(default=600.0, ge=0, le=86400)
     """How much longer it is given out while the catalogue does not answer."""
+    secure_cookies: Literal["auto", "always"] = "auto"
+    """Whether browsers send cookies by HTTPS alone: by default if they came by it. A proxy that
+    ends HTTPS is believed only if FORWARDED_ALLOW_IPS names it; `always` needs no such word."""

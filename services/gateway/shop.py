@@ -8,7 +8,6 @@ from fastapi import Depends, Request
 from pydantic import BaseModel, ValidationError
 
 from services.gateway.cache import Answer, Params, ResponseCache
-from services.gateway.identity import CountingClient
 from services.gateway.models import (
     Cart,
     CartItem,
@@ -23,6 +22,7 @@ from services.gateway.models import (
 )
 from services.gateway.settings import GatewaySettings
 from services.kit.cache import SharedCache
+from services.kit.client import ServiceClient
 from services.kit.problems import Problem
 
 PAGE_SIZE = 12
@@ -38,11 +38,11 @@ class Shop:
     """
 
     def __init__(self, settings: GatewaySettings, shared: SharedCache | None = None) -> None:
-        self.account = CountingClient.to("account", settings)
-        self.catalog = CountingClient.to("catalog", settings)
-        self.cart = CountingClient.to("cart", settings)
-        self.checkout = CountingClient.to("checkout", settings)
-        self.shipping = CountingClient.to("shipping", settings)
+        self.account = ServiceClient.to("account", settings)
+        self.catalog = ServiceClient.to("catalog", settings)
+        self.cart = ServiceClient.to("cart", settings)
+        self.checkout = ServiceClient.to("checkout", settings)
+        self.shipping = ServiceClient.to("shipping", settings)
         self.responses = ResponseCache(self.catalog, settings, shared)
 
     async def aclose(self) -> None:

@@ -15,15 +15,17 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mappin
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from types import FrameType
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from fastapi.responses import JSONResponse
 
 from observability import gauge, get_logger, instrument
 from services.kit import problems
 from services.kit.auth import TokenKey
-from services.kit.faults import Faults, FaultsMiddleware, Misbehaviour
+from services.kit.body_limit import BodyLimit
+from services.kit.faults import Faults, Misbehaviour
 from services.kit.registry import announced
 from services.kit.settings import SettingsError, ShopSettings, refuse
+from services.kit.upstream_calls import UpstreamCalls
 
 CHECK_SECONDS = 2.0
 Check = Callable[[], Awaitable[None]]
@@ -75,9 +77,10 @@ def create_app(  # noqa: PLR0913 - all but three have a default
     app.state.drain = drain
     app.include_router(_health(dict(checks or {}), dict(can_wait or {}), drain))
     for router in routers:
-        app.include_router(router)
-    # Added last is outermost: telemetry sees what the errors and the faults became.
-    app.add_middleware(FaultsMiddleware, faults=faults)
+        app.include_router(router, dependencies=[Depends(faults.strike)])
+    # Added last is outermost: telemetry sees what the errors became.
+    app.add_middleware(UpstreamCalls)
+    app.add_middleware(BodyLimit)
     problems.install(app)
     app.state.telemetry = instrument(app)
     return app
@@ -95,8 +98,12 @@ class Drain:
         self.started = False
 
     @contextlib.contextmanager
-    def on_signal(self) -> Iterator[None]:
-        """Catch SIGTERM while in here, where a server has set a handler to pass it on to."""
+    def on_signal(self, then: Callable[[], object] | None = None) -> Iterator[None]:
+        """Catch SIGTERM while in here, where a server has set a handler to pass it on to.
+
+        Args:
+            then: called at once in the event loop.
+        """
         previous = signal.getsignal(signal.SIGTERM)
         main = threading.current_thread() is threading.main_thread()
         if not main or not callable(previous):
@@ -106,6 +113,8 @@ class Drain:
 
         def on_term(number: int, frame: FrameType | None) -> None:
             self.started = True
+            if then:
+                loop.call_soon_threadsafe(then)
             if self._seconds:
                 loop.call_soon_threadsafe(loop.call_later, self._seconds, previous, number, None)
             else:
@@ -130,9 +139,9 @@ def _lifespan(
         try:
             async with inner(app) if inner else contextlib.nullcontext():
                 log.info("service_started")
-                instance = str(app.state.telemetry.resource.attributes["service.instance.id"])
-                async with announced(name, instance, settings):
-                    with drain.on_signal():
+                resource = app.state.telemetry.resource.attributes
+                async with announced(name, resource, settings) as announcement:
+                    with drain.on_signal(announcement.leave if announcement else None):
                         yield
                 drain.started = True
         finally:

@@ -1,4 +1,13 @@
-"""Sign-in tokens: issued by the account service, verified by every service on its own."""
+"""Tokens that say who asks, verified by every service on its own.
+
+A person's is issued by the account service at sign-in: `CurrentUser`, `AdminUser`. A service's own
+is what `ServiceClient` sends with each call that is made on no person's behalf: `ServiceUser`. A
+route that only services may call takes the parameter
+
+    async def reserve(new: NewReservation, caller: ServiceUser) -> …
+
+and in a test gets `TokenKey(key).issue(service_user("checkout"), lifetime)` as its Bearer token.
+"""
 
 import os
 import secrets
@@ -6,7 +15,7 @@ import tempfile
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import jwt
 from fastapi import Depends, Request
@@ -18,12 +27,17 @@ ALGORITHM = "HS256"
 ISSUER = "shop"
 SCHEME = "Bearer"
 MIN_KEY_BYTES = 32
-Role = Literal["customer", "admin"]
+Role = Literal["customer", "admin", "service"]
+SERVICE_LIFETIME = timedelta(minutes=5)
+"""How long a service's own token is good; a new one is made when half of that is over."""
 
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Who is signed in; `token` is what to send on to the next service."""
+    """Who asks: a person who is signed in, or a service.
+
+    `token` is what to send on to the next service.
+    """
 
     id: str
     email: str
@@ -87,13 +101,17 @@ class TokenKey:
                 self._secret,
                 algorithms=[ALGORITHM],
                 issuer=ISSUER,
-                options={"require": ["sub", "email", "name", "role", "exp"]},
+                # `iat` is not checked: two machines' clocks are never quite the same.
+                options={
+                    "require": ["sub", "email", "name", "role", "exp"],
+                    "verify_iat": False,
+                },
             )
         except jwt.ExpiredSignatureError as error:
             raise unauthorized("The token has expired: sign in again.") from error
         except jwt.InvalidTokenError as error:
             raise unauthorized("The token is not valid: sign in again.") from error
-        role: Role = "admin" if claims["role"] == "admin" else "customer"
+        role: Role = claims["role"] if claims["role"] in get_args(Role) else "customer"
         return User(claims["sub"], str(claims["email"]), str(claims["name"]), role, token)
 
 
@@ -102,27 +120,52 @@ def unauthorized(detail: str) -> Problem:
     return Problem(401, "Not signed in", detail, headers={"WWW-Authenticate": SCHEME})
 
 
-def issue(key: TokenKey, user: User, lifetime: timedelta) -> tuple[str, datetime]:
-    """Sign a token for the user with the key; see `TokenKey.issue`."""
-    return key.issue(user, lifetime)
+def service_user(name: str) -> User:
+    """A service as the one who asks."""
+    return User(id=name, email="", name=name, role="service")
 
 
-def verify(key: TokenKey, token: str) -> User:
-    """The user that the token speaks of; see `TokenKey.verify`."""
-    return key.verify(token)
+class ServiceIdentity:
+    """By what a service shows others that it is one of the shop's.
 
-
-def current_user(request: Request) -> User:
-    """The signed-in user of the request, verified with the app's key.
-
-    Raises:
-        Problem: 401, no valid token.
+    Args:
+        settings: the service's; they name it and its key, which is read at the first use.
     """
+
+    def __init__(self, settings: ShopSettings) -> None:
+        self._settings = settings
+        self._token = ""
+        self._renew_at = datetime.min.replace(tzinfo=UTC)
+
+    def token(self) -> str:
+        """A token that is good for some minutes at least."""
+        now = datetime.now(UTC)
+        if now >= self._renew_at:
+            key, caller = TokenKey.of(self._settings), service_user(self._settings.service)
+            self._token, expires = key.issue(caller, SERVICE_LIFETIME)
+            self._renew_at = expires - SERVICE_LIFETIME / 2
+        return self._token
+
+
+def _caller(request: Request) -> User:
+    """Who sent the request, person or service, verified with the app's key."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != SCHEME.lower() or not token:
         raise unauthorized("Send `Authorization: Bearer <token>`.")
     key: TokenKey = request.app.state.token_key
     return key.verify(token.strip())
+
+
+def current_user(request: Request) -> User:
+    """The signed-in person of the request.
+
+    Raises:
+        Problem: 401, no valid token; 403, the token is a service's.
+    """
+    user = _caller(request)
+    if user.role == "service":
+        raise Problem(403, "Not allowed", "This needs a person who is signed in.")
+    return user
 
 
 CurrentUser = Annotated[User, Depends(current_user)]
@@ -142,6 +185,22 @@ def require_admin(user: CurrentUser) -> User:
 
 AdminUser = Annotated[User, Depends(require_admin)]
 """Parameter type of a route that needs an admin."""
+
+
+def require_service(request: Request) -> User:
+    """The service of the shop that sent the request.
+
+    Raises:
+        Problem: 401, no valid token; 403, the token is a person's.
+    """
+    user = _caller(request)
+    if user.role != "service":
+        raise Problem(403, "Not allowed", "Only services of the shop may ask for this.")
+    return user
+
+
+ServiceUser = Annotated[User, Depends(require_service)]
+"""Parameter type of a route that only services of the shop may call."""
 
 
 def _read_or_create(path: Path) -> str:

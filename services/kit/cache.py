@@ -133,11 +133,14 @@ class Cache(Generic[V]):
 
     async def invalidate(self) -> None:
         """Forget everything: call it after the change is committed."""
-        self._generation += 1
-        self._entries.clear()
-        self._loading.clear()  # a load under way may have read what was before the change
-        if self._shared:
-            await self._shared.invalidate(self.name)
+        try:
+            # First: what is loaded anew from there in between would be the old once more.
+            if self._shared:
+                await self._shared.invalidate(self.name)
+        finally:
+            self._generation += 1
+            self._entries.clear()
+            self._loading.clear()  # a load under way may have read what was before the change
 
     def _age(self, entry: Entry[V]) -> float:
         return max(0.0, self._clock() - entry.loaded_at)

@@ -3,18 +3,22 @@
 What is retried: a call whose connection was refused (nothing was sent), at once on another
 instance; a safe or idempotent call that timed out, broke off or met 502, 503 or 504, at most twice
 and only while the retry budget lasts, so that retries never become the load that keeps a service
-down.
+down. A service that says when to come back (`Retry-After`) is not asked again before; another
+instance of it may be.
 """
 
 import asyncio
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 import httpx
 
 from observability import get_logger, instrument_client
+from services.kit import upstream_calls
+from services.kit.auditing import FORWARDED, client_address
+from services.kit.auth import ServiceIdentity
 from services.kit.balancer import Balancer, CircuitOpenError, Outcome
 from services.kit.discovery import Instance, Resolver, resolver_for
 from services.kit.problems import Problem
@@ -25,10 +29,16 @@ BACKOFF_SECONDS = 0.05
 BUDGET = 10.0
 BUDGET_PER_REQUEST = 0.2
 CONNECT_SECONDS = 1.0
+CONNECTIONS = 200
 IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 RETRIED_STATUSES = frozenset({502, 503, 504})
 # Below the 5 s after which uvicorn closes an idle connection: no request meets a closing one.
 KEEPALIVE_SECONDS = 3.0
+FAILED = "Upstream failed"
+MEMBERS = frozenset({"type", "title", "status", "detail", "instance", "trace_id"})
+"""Of a problem document, those that are not extensions."""
+PASSED_ON = ("Retry-After", "WWW-Authenticate")
+"""Headers of an error that tell the caller what to do."""
 
 log = get_logger(__name__)
 
@@ -42,7 +52,7 @@ class ServiceClient:
         timeout: seconds for one attempt once connected; when that long has passed none is started
             but, after an instance that did not answer, one at another.
         resolver: finds the instances; by default what the URL asks for.
-        transport: replaces the network in tests.
+        identity: makes the token of the calling service, sent where no person's is.
     """
 
     def __init__(
@@ -52,22 +62,23 @@ class ServiceClient:
         timeout: float = 5.0,
         *,
         resolver: Resolver | None = None,
-        transport: httpx.AsyncBaseTransport | None = None,
+        identity: Callable[[], str] | None = None,
     ) -> None:
+        upstream_calls.measure()
         self.name = name
+        self._identity = identity
         self._timeout = timeout
         self._resolver = resolver or resolver_for(url)
         self._balancer = Balancer()
         self._budget = BUDGET
         self._http = instrument_client(
             httpx.AsyncClient(
-                timeout=httpx.Timeout(timeout, connect=CONNECT_SECONDS),
+                timeout=httpx.Timeout(timeout, connect=CONNECT_SECONDS, pool=CONNECT_SECONDS),
                 limits=httpx.Limits(
-                    max_connections=200,
+                    max_connections=CONNECTIONS,
                     max_keepalive_connections=50,
                     keepalive_expiry=KEEPALIVE_SECONDS,
                 ),
-                transport=transport,
                 trust_env=False,
             ),
             peer=name,
@@ -75,10 +86,14 @@ class ServiceClient:
 
     @classmethod
     def to(cls, name: str, settings: ShopSettings) -> Self:
-        """A client of another service; the settings say where it is and how long it may take."""
+        """A client of another service; the settings say where it is and how long it may take.
+
+        A call on no person's behalf carries the calling service's own token; see `kit.auth`.
+        """
         url = settings.url_of(name)
         resolver = resolver_for(url, settings.registry_secret)
-        return cls(name, url, settings.request_timeout, resolver=resolver)
+        identity = ServiceIdentity(settings).token
+        return cls(name, url, settings.timeout_of(name), resolver=resolver, identity=identity)
 
     async def get(self, path: str, **options: Any) -> httpx.Response:
         """GET; options as for `request`."""
@@ -119,20 +134,25 @@ class ServiceClient:
             path: from the service's root, such as `/products`.
             params: query parameters, in any form that httpx takes.
             json: body.
-            token: Bearer token of the user on whose behalf this is.
+            token: Bearer token of the person on whose behalf this is; by default the calling
+                service's own.
             idempotency_key: sent as `Idempotency-Key`; makes the call one that may be repeated.
             idempotent: whether the call may be repeated, where the method does not say so.
             headers: further headers.
 
         Raises:
-            Problem: the service's own for 4xx; 502, 503 or 504, naming the service, when it
-                failed, could not be reached or did not answer in time.
+            Problem: the service's own for 4xx, also when its status is 502, 503 or 504; a 502,
+                503 or 504, naming the service, when it failed otherwise, could not be reached or
+                did not answer in time.
         """
+        upstream_calls.count()
         sent = dict(headers or {})
-        if token:
-            sent["Authorization"] = f"Bearer {token}"
+        if bearer := token or (self._identity and self._identity()):
+            sent["Authorization"] = f"Bearer {bearer}"
         if idempotency_key:
             sent["Idempotency-Key"] = idempotency_key
+        if address := client_address.get():
+            sent[FORWARDED] = address
         repeatable = idempotent or method in IDEMPOTENT or idempotency_key is not None
         arguments = {"params": params, "json": json, "headers": sent}
         response = await self._attempts(method, path, repeatable, arguments)
@@ -162,6 +182,7 @@ class ServiceClient:
                 continue  # nothing was sent, and there is another: no need to wait
             # One that did not answer has used up the time: then only another gets a chance, once.
             late = time.monotonic() - started >= self._timeout and (retries or not another)
+            late = late or (not another and _asks_to_wait(result))
             if retries == RETRIES or late or self._budget < 1:
                 return self._answer(result)
             retries += 1
@@ -189,7 +210,10 @@ class ServiceClient:
             result = answer
         except httpx.ConnectError:
             outcome, result = Outcome.REFUSED, self._failed(503, "cannot be reached")
-        except (httpx.ConnectTimeout, httpx.PoolTimeout):
+        except httpx.PoolTimeout as error:
+            # Says nothing about the instance: it is we who have too much under way.
+            raise self._failed(503, "has too many calls under way") from error
+        except httpx.ConnectTimeout:
             outcome, result = Outcome.UNREACHABLE, self._failed(503, "cannot be reached")
         except httpx.TimeoutException:
             outcome = Outcome.SILENT
@@ -207,22 +231,24 @@ class ServiceClient:
         return result
 
     def _failed(self, status: int, what: str) -> Problem:
-        return Problem(status, "Upstream failed", f"{self.name} {what}.", upstream=self.name)
+        return Problem(status, FAILED, f"{self.name} {what}.", upstream=self.name)
 
     def _problem_of(self, response: httpx.Response) -> Problem:
         """The problem that the service answered with, to pass on."""
-        document = _document(response)
+        document, status = _document(response), response.status_code
+        title = str(document.get("title") or response.reason_phrase)
+        detail = document.get("detail")
         if response.is_server_error:
-            status = response.status_code if response.status_code in RETRIED_STATUSES else 502
-            title = document.get("title", response.reason_phrase)
-            return self._failed(status, f"answered {response.status_code} {title}")
-        kept = {"type", "title", "status", "detail", "instance", "trace_id"}
-        extra = {name: value for name, value in document.items() if name not in kept}
+            detail = f"{self.name} answered {status} {title}" + (f": {detail}" if detail else ".")
+            if status not in RETRIED_STATUSES:
+                status, title = 502, FAILED
+        extra = {name: value for name, value in document.items() if name not in MEMBERS}
         return Problem(
-            response.status_code,
-            str(document.get("title") or response.reason_phrase),
-            document.get("detail"),
+            status,
+            title,
+            detail,
             document.get("type"),
+            {name: response.headers[name] for name in PASSED_ON if name in response.headers},
             **{"upstream": self.name, **extra},
         )
 
@@ -236,6 +262,10 @@ def _is_retried(result: httpx.Response | Problem) -> bool:
     return isinstance(result, httpx.Response) and result.status_code in RETRIED_STATUSES
 
 
+def _asks_to_wait(result: httpx.Response | Problem) -> bool:
+    return isinstance(result, httpx.Response) and "Retry-After" in result.headers
+
+
 def _document(response: httpx.Response) -> dict[str, Any]:
     """The body as a problem document; empty if it is none."""
     try:
@@ -244,5 +274,5 @@ def _document(response: httpx.Response) -> dict[str, Any]:
         return {}
     if not isinstance(document, dict):
         return {}
-    reserved = {"status", "headers"}
+    reserved = {"self", "status", "headers"}  # parameters of `Problem` that are not for others
     return {str(name): value for name, value in document.items() if name not in reserved}

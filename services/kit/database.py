@@ -12,8 +12,6 @@ A service declares its tables on a base of its own and opens the database in its
 import asyncio
 import hashlib
 import logging
-import sqlite3
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -30,13 +28,15 @@ from sqlalchemy.types import TypeDecorator
 
 from observability import get_logger, instrument_engine
 from services.kit.problems import Problem
+from services.kit.sqlite import make_durable
 
 if TYPE_CHECKING:
     from sqlalchemy.dialects import postgresql, sqlite
 
 BUSY_SECONDS = 10.0
 POOL_SIZE = 5
-POOL_WAIT_SECONDS = 5.0
+POOL_WAIT_SECONDS = 3.0
+"""Less than callers wait for an answer: they are to hear what is wrong."""
 READ_ONLY = "belfry_read_only"
 AWAY = ("08", "53", "57P")
 """PostgreSQL's codes of errors that pass: no connection, no resources, starting up or stopping."""
@@ -182,9 +182,10 @@ class Database:
             return
         key = int.from_bytes(hashlib.blake2b(self.service.encode(), digest_size=7).digest())
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})
-        if self.schema:
+        # Not IF NOT EXISTS: that demands the right to create schemas with nothing to create.
+        if self.schema and self.schema not in inspect(connection).get_schema_names():
             name = connection.dialect.identifier_preparer.quote(str(self.schema))
-            connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {name}"))
+            connection.execute(text(f"CREATE SCHEMA {name}"))
 
     async def ping(self) -> None:
         """Ask the database for a sign of life.
@@ -224,24 +225,9 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # the driver must not begin transactions by itself
     cursor = connection.cursor()
     cursor.execute(f"PRAGMA busy_timeout={int(BUSY_SECONDS * 1000)}")
-    _switch_to_wal(cursor)
-    cursor.execute("PRAGMA synchronous=NORMAL")
+    make_durable(cursor)
     cursor.execute("PRAGMA foreign_keys=ON")
     cursor.close()
-
-
-def _switch_to_wal(cursor: Any) -> None:
-    """Readers and a writer side by side. The first switch ignores the busy timeout: try again."""
-    deadline = time.monotonic() + BUSY_SECONDS
-    while True:
-        try:
-            cursor.execute("PRAGMA journal_mode=WAL")
-        except sqlite3.OperationalError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.02)
-        else:
-            return
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -17,6 +17,7 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 from services.kit.settings import SettingsError
+from services.kit.urls import names_a_host
 
 DNS_TTL_SECONDS = 5.0
 
@@ -104,10 +105,10 @@ def resolver_for(url: str, token: str | None = None) -> Resolver:
         token: what a registry asks of its users.
 
     Raises:
-        SettingsError: the URL is of no known form.
+        SettingsError: the URL is of no known form; the text does not show it.
     """
     parts = [part.strip() for part in url.split(",") if part.strip()]
-    try:
+    if parts and all(names_a_host(part) for part in parts):
         first = urlsplit(parts[0])
         if first.scheme == "dns" and len(parts) == 1 and first.hostname and first.port:
             return DnsResolver(first.hostname, first.port)
@@ -115,10 +116,8 @@ def resolver_for(url: str, token: str | None = None) -> Resolver:
             return _from_registry(url, token)
         if all(urlsplit(part).scheme in {"http", "https"} for part in parts):
             return StaticResolver(parts)
-    except (IndexError, ValueError):
-        pass
     raise SettingsError(
-        f"service URL {url!r}: use http://HOST:PORT[,http://…], dns://HOST:PORT, "
+        "use http://HOST:PORT[,http://…], dns://HOST:PORT, "
         "consul://HOST:PORT or eureka://HOST:PORT/PATH"
     )
 

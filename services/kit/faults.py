@@ -2,8 +2,8 @@
 
 `belfry fault set catalog.error_rate=0.5` changes the flag file; flagd's file provider notices
 within half a second and the values that are set are kept in a dict, so that a request pays for a
-look-up and not for an evaluation. Faults never touch `/livez`, `/readyz` and `/metrics`: a service
-under a fault shall still be seen.
+look-up and not for an evaluation. Faults touch a service's own routes and never `/livez`, `/readyz`
+and `/metrics`: a service under a fault shall still be seen.
 """
 
 import asyncio
@@ -17,23 +17,22 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from fastapi import Request
 from openfeature import api
 from openfeature.contrib.provider.flagd import FlagdProvider
 from openfeature.contrib.provider.flagd.config import ResolverType
 from openfeature.event import EventDetails, ProviderEvent
 from openfeature.exception import OpenFeatureError
 from openfeature.provider.no_op_provider import NoOpProvider
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from observability import gauge, get_logger
-from services.kit.problems import Problem, response
+from services.kit.problems import Problem
 
 TEMPLATE = Path(__file__).with_name("flags.json")
 POLL_MS = 250
 COMMON = ("latency_ms", "error_rate", "memory_mb_per_s", "loop_block_ms", "log_noise_per_s")
 EXTRA = {"checkout": ("payment_decline_rate",), "worker": ("stall",)}
 SWITCHES = frozenset({"stall"})
-UNTOUCHED = frozenset({"/livez", "/readyz", "/metrics"})
 
 BLOCK_EVERY_SECONDS = 1.0
 TICK_SECONDS = 0.1
@@ -46,6 +45,12 @@ HONOURED = gauge(
     ["fault"],
 )
 log = get_logger(__name__)
+
+
+class InjectedFault(Problem):
+    """An error on purpose."""
+
+    logged = True
 
 
 class Faults:
@@ -78,6 +83,23 @@ class Faults:
         """Whether a fault that is a rate strikes this time."""
         rate = self._values.get(name, 0.0)
         return rate > 0 and random.random() < rate  # noqa: S311 - no secret depends on it
+
+    async def strike(self, request: Request) -> None:
+        """Delay a request, or fail it, as the faults ask for; a dependency of routes.
+
+        As such it strikes when the route is known: the error is counted there, and shown as that
+        route shows errors.
+
+        Raises:
+            InjectedFault: this is one of those that are to fail.
+        """
+        if not self._values:
+            return
+        if latency := self.value("latency_ms"):
+            await asyncio.sleep(latency / 1000)
+        if self.happens("error_rate"):
+            log.error("fault_injected", fault="error_rate", path=request.url.path)
+            raise InjectedFault(500, "Injected fault", "An error was injected on purpose.")
 
     @property
     def any_set(self) -> bool:
@@ -165,30 +187,6 @@ def _provide(path: Path) -> None:
     with contextlib.suppress(FileExistsError):
         os.link(temporary, path)
     Path(temporary).unlink()
-
-
-class FaultsMiddleware:
-    """Applies latency and errors to requests."""
-
-    def __init__(self, app: ASGIApp, faults: Faults) -> None:
-        self.app = app
-        self._faults = faults
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve, as late and as badly as the faults ask for."""
-        faults = self._faults
-        if not faults.any_set or scope["type"] != "http" or scope["path"] in UNTOUCHED:
-            await self.app(scope, receive, send)
-            return
-        latency = faults.value("latency_ms")
-        if latency:
-            await asyncio.sleep(latency / 1000)
-        if faults.happens("error_rate"):
-            log.error("fault_injected", fault="error_rate", path=scope["path"])
-            problem = Problem(500, "Injected fault", "An error was injected on purpose.")
-            await response(problem, scope["path"])(scope, receive, send)
-            return
-        await self.app(scope, receive, send)
 
 
 class Misbehaviour:

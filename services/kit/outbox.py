@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 import uuid
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -31,18 +32,20 @@ from sqlalchemy import (
     Index,
     Integer,
     String,
+    and_,
     delete,
     exists,
+    func,
     select,
     update,
 )
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, aliased, declared_attr, mapped_column
 
-from observability import capture_context, continued, get_logger
+from observability import capture_context, continued, gauge, get_logger
 from services.kit.database import Database, UtcDateTime, utc_now
 from services.kit.problems import Problem
-from services.kit.queue.port import Queue, QueueError
+from services.kit.queue.port import Queue, QueueError, UnroutableError
 
 BATCH = 50
 CLAIM = timedelta(seconds=5)
@@ -50,11 +53,21 @@ CLAIM = timedelta(seconds=5)
 POLL_SECONDS = 0.5
 """How soon events are found that nobody called `wake` for: a dead process's, another replica's."""
 RETRY_SECONDS = 0.5
+MEASURE_SECONDS = 2.0
+ASIDE = "aside"
+"""Has the claim on events that no queue wants."""
+ASIDE_FOR = timedelta(minutes=1)
+"""How long such an event lets the others pass before it is tried again."""
 KEEP_SENT = timedelta(hours=1)
 KEEP_SEEN = timedelta(days=7)
 """Far longer than any message stays in a queue."""
 CLEAN_EVERY = timedelta(minutes=5)
 
+UNSENT = gauge("outbox_unsent_events", "Events that are committed and not published yet.")
+OLDEST = gauge(
+    "outbox_oldest_event_age_seconds",
+    "How long the oldest event that is not published yet has been waiting; 0 when none is.",
+)
 log = get_logger(__name__)
 
 
@@ -124,10 +137,21 @@ async def first_time(
     return await session.scalar(insert.returning(inbox.message_id)) is not None
 
 
+async def clean_inbox(db: Database, inbox: type[InboxMixin]) -> None:
+    """Forget the messages that nobody can send again any more.
+
+    Raises:
+        Problem: the database is not available.
+    """
+    async with db.session() as session:
+        await session.execute(delete(inbox).where(inbox.seen_at < utc_now() - KEEP_SEEN))
+
+
 class Relay:
     """Publishes a service's outbox.
 
-    Replicas may run one each: only one holds the claim on the oldest events at a time.
+    Replicas may run one each: only one holds the claim on the oldest events at a time. An event
+    that no queue wants, though queues want others, is tried again now and then and stops none.
 
     Args:
         db: the service's database.
@@ -150,6 +174,8 @@ class Relay:
         self._name = uuid.uuid4().hex
         self._wake = asyncio.Event()
         self._cleaned_at = utc_now()
+        self._measured_at = -MEASURE_SECONDS
+        self._waits_for = ""
         self._stopping = False
         self._task: asyncio.Task[None] | None = None
 
@@ -179,15 +205,29 @@ class Relay:
         """
         rows = await self._claim()
         sent: list[int] = []
+        unwanted: dict[int, UnroutableError] = {}
         try:
             for row in rows:
-                with continued(dict(row.headers)):
-                    await self._queue.publish(row.routing_key, row.body, None, row.message_id)
-                sent.append(row.id)
+                try:
+                    await self._publish(row)
+                    sent.append(row.id)
+                except UnroutableError as error:
+                    unwanted[row.id] = error
         finally:
+            # If nothing else gets through either, the queues may be about to be declared: then
+            # they keep their places in the line.
+            stuck = list(unwanted) if sent or len(unwanted) == BATCH else []
             if rows:
-                await self._settle([row.id for row in rows], sent)
+                await self._settle([row.id for row in rows], sent, stuck)
+        if unwanted and not stuck:
+            raise next(iter(unwanted.values()))
+        if stuck:
+            log.error("outbox_events_unroutable", events=len(stuck))
         return len(sent)
+
+    async def _publish(self, row: OutboxMixin) -> None:
+        with continued(dict(row.headers)):
+            await self._queue.publish(row.routing_key, row.body, None, row.message_id)
 
     async def _run(self) -> None:
         last = False
@@ -196,12 +236,14 @@ class Relay:
             self._wake.clear()
             pause = POLL_SECONDS
             try:
+                await self._measure()
                 if await self.send_batch() == BATCH:
                     last = False
                     continue
+                self._waits("")
                 await self._clean()
             except (Problem, QueueError) as error:
-                log.warning("outbox_waits", error=str(error))
+                self._waits(str(error))
                 pause = RETRY_SECONDS
             except Exception:
                 # Whatever it is: were this to end, no event would go out any more.
@@ -211,16 +253,43 @@ class Relay:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._wake.wait(), pause)
 
+    def _waits(self, reason: str) -> None:
+        """Say when it begins and ends, not twice a second in between."""
+        if reason == self._waits_for:
+            return
+        self._waits_for = reason
+        if reason:
+            log.warning("outbox_waits", error=reason)
+        else:
+            log.info("outbox_goes_on")
+
+    async def _measure(self) -> None:
+        """Show how much waits, now and then."""
+        if time.monotonic() - self._measured_at < MEASURE_SECONDS:
+            return
+        self._measured_at = time.monotonic()
+        waiting = self._outbox.sent_at.is_(None)
+        count = select(func.count()).select_from(self._outbox).where(waiting)
+        first = select(self._outbox.created_at).where(waiting).order_by(self._outbox.id).limit(1)
+        async with self._db.read() as session:
+            unsent, oldest = await session.scalar(count), await session.scalar(first)
+        UNSENT.set(unsent or 0)
+        OLDEST.set((utc_now() - oldest).total_seconds() if oldest else 0)
+
     async def _claim(self) -> Sequence[OutboxMixin]:
         """The oldest unsent events, ours for a while; none while another replica has some."""
         outbox, now = self._outbox, utc_now()
         async with self._db.read() as session:
             if not await session.scalar(select(exists().where(outbox.sent_at.is_(None)))):
                 return ()
-        oldest = select(outbox.id).where(outbox.sent_at.is_(None)).order_by(outbox.id).limit(BATCH)
+        aside = and_(outbox.claimed_by == ASIDE, outbox.claimed_until > now)
+        in_line = and_(outbox.sent_at.is_(None), func.coalesce(~aside, True))
+        oldest = select(outbox.id).where(in_line).order_by(outbox.id).limit(BATCH)
         other = aliased(outbox)
         held = exists().where(
-            other.sent_at.is_(None), other.claimed_until > now, other.claimed_by != self._name
+            other.sent_at.is_(None),
+            other.claimed_until > now,
+            other.claimed_by.not_in([self._name, ASIDE]),
         )
         claim = (
             update(outbox)
@@ -237,12 +306,17 @@ class Relay:
             rows = (await session.scalars(claim)).all()
         return sorted(rows, key=lambda row: row.id)
 
-    async def _settle(self, claimed: list[int], sent: list[int]) -> None:
-        """Mark what has been sent and let go of the rest."""
-        outbox = self._outbox
-        left = [one for one in claimed if one not in sent]
+    async def _settle(self, claimed: list[int], sent: list[int], stuck: list[int]) -> None:
+        """Mark what has been sent, put aside what cannot be, and let go of the rest."""
+        outbox, now = self._outbox, utc_now()
+        left = [one for one in claimed if one not in sent and one not in stuck]
+        changes: list[tuple[list[int], dict[str, Any]]] = [
+            (sent, {"sent_at": now}),
+            (stuck, {"claimed_by": ASIDE, "claimed_until": now + ASIDE_FOR}),
+            (left, {"claimed_until": None}),
+        ]
         async with self._db.session() as session:
-            for ids, values in ((sent, {"sent_at": utc_now()}), (left, {"claimed_until": None})):
+            for ids, values in changes:
                 if ids:
                     await session.execute(
                         update(outbox)
@@ -260,6 +334,5 @@ class Relay:
         async with self._db.session() as session:
             old = self._outbox.sent_at < now - KEEP_SENT
             await session.execute(delete(self._outbox).where(old))
-            if self._inbox is not None:
-                seen = self._inbox.seen_at < now - KEEP_SEEN
-                await session.execute(delete(self._inbox).where(seen))
+        if self._inbox is not None:
+            await clean_inbox(self._db, self._inbox)

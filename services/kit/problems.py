@@ -29,6 +29,9 @@ class Problem(Exception):  # noqa: N818 - what RFC 9457 calls it
         extra: further members of the document.
     """
 
+    logged = False
+    """Whether a line in the log tells of it already."""
+
     def __init__(
         self,
         status: int,
@@ -75,7 +78,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(Problem)
     async def on_problem(request: Request, error: Problem) -> JSONResponse:
-        if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR and not error.logged:
             log.error("request_failed", status=error.status, title=error.title, detail=error.detail)
         return response(error, request.url.path)
 

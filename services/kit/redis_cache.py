@@ -1,7 +1,8 @@
 """The shared level of the caches in Redis: a help when it works, never a harm when it does not.
 
-Each operation has a budget of 50 ms. After three failures in a row Redis is left alone for a while
-that doubles up to half a minute; meanwhile the caches read their source.
+Each operation has a budget of 50 ms, and as much to wait for one of a few connections. After three
+failures in a row Redis is left alone for a while that doubles up to half a minute; meanwhile the
+caches read their source.
 """
 
 import asyncio
@@ -19,6 +20,7 @@ from observability import gauge, get_logger
 from services.kit.cache import Entry, SharedAnswer
 
 BUDGET_SECONDS = 0.05
+CONNECTIONS = 20
 FAILURES_TO_OPEN = 3
 FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 30.0
@@ -33,17 +35,20 @@ class RedisCache:
     Args:
         url: `redis://…`, `rediss://…` or `unix://…`.
         prefix: before every key, so that a Redis may be shared with others.
+        budget: seconds for each operation.
     """
 
-    def __init__(self, url: str, prefix: str = "shop") -> None:
+    def __init__(self, url: str, prefix: str = "shop", budget: float = BUDGET_SECONDS) -> None:
         self._prefix = prefix
+        self._budget = budget
         self._redis: Redis = Redis.from_url(
             url,
-            socket_timeout=BUDGET_SECONDS,
-            socket_connect_timeout=BUDGET_SECONDS,
+            socket_timeout=budget,
+            socket_connect_timeout=budget,
             retry=Retry(NoBackoff(), 0),
-            max_connections=20,
+            max_connections=CONNECTIONS,
         )
+        self._places = asyncio.Semaphore(CONNECTIONS)
         self._failures = 0
         self._pause = 0.0
         self._closed_until = 0.0
@@ -88,14 +93,21 @@ class RedisCache:
 
     async def _try(self, operation: Callable[[], Awaitable[T]]) -> T | None:
         """The result, or None if Redis fails, is slow or is being left alone."""
-        if time.monotonic() < self._closed_until:
-            return None
         try:
-            async with asyncio.timeout(BUDGET_SECONDS):
+            async with asyncio.timeout(self._budget):
+                await self._places.acquire()
+        except TimeoutError:
+            return None  # too much of our own is under way: that says nothing about Redis
+        try:
+            if time.monotonic() < self._closed_until:
+                return None
+            async with asyncio.timeout(self._budget):
                 result = await operation()
         except (RedisError, OSError, TimeoutError) as error:
             self._failed(error)
             return None
+        finally:
+            self._places.release()
         if self._pause:
             log.info("shared_cache_recovered")
         self._failures = 0

@@ -15,9 +15,9 @@ With no environment at all a service starts with SQLite files below `./.belfry`.
 import os
 import sys
 from pathlib import Path
-from typing import Any, ClassVar, NoReturn, Self, TypeVar
+from typing import Any, ClassVar, NoReturn, TypeVar
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import Field, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -27,6 +27,8 @@ from pydantic_settings import (
 )
 
 PREFIX = "SHOP_"
+SERVICES = ("account", "catalog", "cart", "checkout", "shipping")
+"""Those that others call."""
 
 
 class SettingsError(Exception):
@@ -52,9 +54,10 @@ class ShopSettings(BaseSettings):
     """Message queue; by default an embedded one in `data_dir`."""
     redis_url: SecretStr | None = None
     """Shared cache; without it each process has its own only."""
-    registry_url: str | None = None
-    """Service registry, `consul://HOST:8500` or `eureka://HOST:8761/eureka`: every service is
-    registered and looked up there; the URLs of services are not used then."""
+    registry_url: SecretStr | None = None
+    """Service registry, `consul://HOST:8500` or `eureka://HOST:8761/eureka`, with `USER:PASSWORD@`
+    where it asks for them: every service is registered and looked up there; the URLs of services
+    are not used then."""
     registry_token: SecretStr | None = None
     """What the registry asks of its users."""
     advertise_url: str | None = None
@@ -63,7 +66,11 @@ class ShopSettings(BaseSettings):
     """Key that signs the users' tokens, at least 32 bytes; by default generated once and kept in
     `secrets/token_key` beside `data_dir`."""
     request_timeout: float = Field(default=5.0, gt=0, le=120)
-    """Seconds a call to another service may take."""
+    """Seconds an instance of another service may take to answer; if it does not, another one is
+    asked where there is one and the call may be repeated."""
+    checkout_timeout: float | None = Field(default=None, gt=0, le=300)
+    """The same for checkout, which calls others for its answer: by default long enough for one of
+    those to be hung and its replacement to be slow, `2 * request_timeout + 2`."""
     drain_seconds: float = Field(default=0.0, ge=0, le=60)
     """Seconds between SIGTERM, when readiness turns false, and the end of accepting requests."""
 
@@ -73,18 +80,24 @@ class ShopSettings(BaseSettings):
     checkout_url: str = "http://127.0.0.1:8004"
     shipping_url: str = "http://127.0.0.1:8005"
 
-    @model_validator(mode="after")
-    def _look_up_services(self) -> Self:
-        """With a registry it is the one place to look for any service."""
-        if self.registry_url:
-            for name in ("account", "catalog", "cart", "checkout", "shipping"):
-                setattr(self, f"{name}_url", self.registry_url)
-        return self
-
     def url_of(self, service: str) -> str:
-        """Where a service of the shop is, in a form of `services.kit.discovery`."""
-        url: str = getattr(self, f"{service}_url")
+        """Where a service of the shop is, in a form of `services.kit.discovery`.
+
+        With a registry that is the one place to look for any service.
+        """
+        url: str = self.registry or getattr(self, f"{service}_url")
         return url
+
+    def timeout_of(self, service: str) -> float:
+        """Seconds an instance of a service of the shop may take to answer."""
+        if service != "checkout":
+            return self.request_timeout
+        return self.checkout_timeout or 2 * self.request_timeout + 2
+
+    @property
+    def registry(self) -> str | None:
+        """URL of the service registry, password included, or None."""
+        return self.registry_url.get_secret_value() if self.registry_url else None
 
     @property
     def registry_secret(self) -> str | None:
@@ -173,41 +186,30 @@ def load(cls: type[S]) -> S:
     Raises:
         SystemExit: a setting cannot be used.
     """
+    from services.kit.settings_checks import check  # noqa: PLC0415 - made of what needs this module
+
     try:
         settings = cls()
-        _check(settings)
+        check(settings)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        variable = PREFIX + "_".join(str(part) for part in first["loc"]).upper()
-        refuse(cls.service, f"{variable}: {first['msg']}")
+        field, *_ = (*first["loc"], "")
+        refuse(cls.service, f"{variable_of(cls, str(field))}: {first['msg']}")
     except SettingsError as error:
         refuse(cls.service, error)
     return settings
+
+
+def variable_of(cls: type[ShopSettings], field: str) -> str:
+    """The environment variable that a field has its value from, or would have it from."""
+    name = field.upper()
+    own = f"{PREFIX}{cls.service.upper()}_{name}"
+    every = [own, f"{own}_FILE", f"{PREFIX}{name}", f"{PREFIX}{name}_FILE"]
+    given = [variable for variable in every if os.environ.get(variable)]
+    return given[0] if given else f"{PREFIX}{name}"
 
 
 def refuse(service: str, reason: object) -> NoReturn:
     """End the process with one line on stderr that names the setting, and exit code 2."""
     sys.stderr.write(f"{service or 'shop'}: bad setting {reason}\n")
     raise SystemExit(2)
-
-
-def _check(settings: ShopSettings) -> None:
-    """Refuse early what would fail later and less clearly."""
-    try:
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SettingsError(
-            f"{PREFIX}DATA_DIR: cannot create {settings.data_dir}: {error.strerror}"
-        ) from error
-    if not os.access(settings.data_dir, os.W_OK):
-        raise SettingsError(f"{PREFIX}DATA_DIR: {settings.data_dir} is not writable")
-    if settings.registry_url and not settings.advertise_url:
-        raise SettingsError(
-            f"{PREFIX}ADVERTISE_URL: with a registry, say where others reach this process"
-        )
-    for kind in ("sqlite+aiosqlite://", "postgresql+asyncpg://"):
-        if settings.database.startswith(kind):
-            return
-    raise SettingsError(
-        f"{PREFIX}DATABASE_URL: must start with sqlite+aiosqlite:// or postgresql+asyncpg://"
-    )

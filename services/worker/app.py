@@ -9,11 +9,17 @@ from services.kit.app import create_app
 from services.kit.client import ServiceClient
 from services.kit.database import Database
 from services.kit.faults import Faults
+from services.kit.outbox import clean_inbox
+from services.kit.periodic import periodic
 from services.kit.queue import SHOP, Attachment, Consumer, open_queue
 from services.kit.settings import load
 from services.worker import analytics, notification, shipping
 from services.worker.faulty import faulty
+from services.worker.model import Inbox
 from services.worker.settings import Settings
+
+CLEAN_SECONDS = 300.0
+"""How often the messages seen long ago are forgotten."""
 
 
 def make(settings: Settings) -> FastAPI:
@@ -27,6 +33,10 @@ def make(settings: Settings) -> FastAPI:
         analytics.QUEUE: analytics.CountEvents(db).handle,
     }
 
+    async def clean() -> bool:
+        await clean_inbox(db, Inbox)
+        return False
+
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await db.migrate()
@@ -39,7 +49,8 @@ def make(settings: Settings) -> FastAPI:
             queue, SHOP, consumers, stalled=lambda: faults.enabled("stall")
         )
         attachment.start()
-        yield
+        async with periodic("inbox_cleaning", clean, CLEAN_SECONDS):
+            yield
         await attachment.stop()
         await queue.close()
         await parcels.aclose()

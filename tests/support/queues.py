@@ -1,5 +1,6 @@
 """Queues for tests: either implementation, with a lease short enough to wait for."""
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -13,8 +14,8 @@ from tests.support.waiting import eventually_async
 LEASE_SECONDS = 1.0
 
 
-def open_for_test(url: str, *, patience_seconds: float = 15.0) -> Queue:
-    """The queue at the URL."""
+def open_for_test(url: str, *, patience_seconds: float = 60.0) -> Queue:
+    """The queue at the URL; its patience outlasts a broker's start on a busy machine."""
     if url.startswith("sqlite:///"):
         return EmbeddedQueue(Path(url.removeprefix("sqlite:///")), lease_seconds=LEASE_SECONDS)
     return RabbitQueue(url, patience_seconds=patience_seconds)
@@ -56,3 +57,17 @@ class Received:
     async def reaches(self, count: int, within: float = 20.0) -> None:
         """Wait until so many have been received."""
         await eventually_async(lambda: len(self.messages) >= count, within, f"{count} messages")
+
+
+async def dead_reasons(queue: Queue, name: str, count: int) -> list[str]:
+    """The reasons of the dead letters, once there are so many."""
+    deadline = time.monotonic() + 20
+    while len(letters := await queue.dead(name)) < count:
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.02)
+    return [letter.reason for letter in letters]
+
+
+async def depth(queue: Queue, name: str) -> int:
+    """How many messages wait in a queue."""
+    return next(one.depth for one in await queue.stats() if one.queue == name)

@@ -14,8 +14,8 @@ from pathlib import Path
 from tests.support.ports import free_ports
 from tests.support.required import required
 
-# Debian's command on PATH insists on the user rabbitmq; the one behind it runs as anyone.
-UNWRAPPED = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
+# Debian's commands on PATH insist on the user rabbitmq; those behind them run as anyone.
+UNWRAPPED = Path("/usr/lib/rabbitmq/bin")
 READY_SECONDS = 120.0
 
 
@@ -23,8 +23,7 @@ class Broker:
     """One broker process; `stop` or `kill` it and `start` it again on the same data."""
 
     def __init__(self, folder: Path) -> None:
-        command = required("rabbitmq-server")
-        self._command = UNWRAPPED if UNWRAPPED.exists() else command
+        self._command = _unwrapped("rabbitmq-server")
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
         self.port, self._dist_port, self._epmd_port = free_ports(3)
@@ -65,6 +64,28 @@ class Broker:
     def kill(self) -> None:
         """End at once, as a crash would."""
         self._end(signal.SIGKILL)
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Takes in nothing and answers nothing for the length of the block, then goes on."""
+        assert self._process is not None
+        os.killpg(self._process.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.killpg(self._process.pid, signal.SIGCONT)
+
+    def channels(self) -> int:
+        """How many channels clients have open."""
+        listed = subprocess.run(
+            [_unwrapped("rabbitmqctl"), "--quiet", "list_connections", "channels"],
+            env=self._environment(),
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
+        )
+        return sum(int(line) for line in listed.stdout.split() if line.isdigit())
 
     def close(self) -> None:
         """Stop, the name server that Erlang started beside it too."""
@@ -110,6 +131,12 @@ class Broker:
                 return bool(connection.recv(1))
         except OSError:
             return False
+
+
+def _unwrapped(name: str) -> Path:
+    command = required(name)
+    inner = UNWRAPPED / name
+    return inner if inner.exists() else command
 
 
 @contextmanager

@@ -57,9 +57,13 @@ class RunningShop:
         """End services (by default all) as the supervisor does: they finish what they do."""
         chosen = services or tuple(self._processes)
         for service in chosen:
-            self._processes[service].terminate()
+            self.terminate(service)
         for service in chosen:
             self._end(service, signal.SIGTERM)
+
+    def terminate(self, service: str) -> None:
+        """Ask a service to end, and wait for nothing."""
+        self._processes[service].terminate()
 
     def log(self, service: str) -> str:
         """What a service has written so far."""

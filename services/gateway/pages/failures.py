@@ -80,7 +80,7 @@ def error_page(request: Request, error: Exception, status: int | None = None) ->
     status = status or int(getattr(error, "status", 0) or getattr(error, "status_code", 500))
     if status == HTTPStatus.UNAUTHORIZED:
         return to_sign_in(request)
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR and not getattr(error, "logged", False):
         log.error("page_failed", status=status, error=str(error))
     heading, advice = _ADVICE.get(status) or (HTTPStatus(status).phrase, "Please try again.")
     detail = error.detail if isinstance(error, Problem) else None

@@ -70,7 +70,14 @@ def replay(
     as_json: AsJson = False,
 ) -> None:
     """Put dead letters back into their queue. Exits with 1 if there was none to put back."""
+    from observability.settings import load_settings  # noqa: PLC0415 - keeps --help quick
+    from observability.stack.audited import record  # noqa: PLC0415
+
+    settings = load_settings()
     count = _with_queue(lambda q: q.replay(queue, message_id))
+    outcome = "success" if count else "failure"
+    what = {"message": message_id or "all", "replayed": str(count), "outcome": outcome}
+    record(settings, "queue_replay", f"queue {queue}", **what)
     if as_json:
         _print_json({"queue": queue, "replayed": count})
     else:

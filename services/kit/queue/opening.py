@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from services.kit.queue.port import OnDead, Queue
+from services.kit.urls import names_a_host
 
 
 def open_queue(url: str) -> Queue:
@@ -26,13 +27,25 @@ def open_queue(url: str) -> Queue:
 
 def open_plain(url: str, on_dead: OnDead | None = None) -> Queue:
     """The same without tracing, for commands that only look."""
-    scheme, _, rest = url.partition("://")
-    if scheme == "sqlite" and rest.startswith("/") and len(rest) > 1:
-        from services.kit.queue.embedded import EmbeddedQueue  # noqa: PLC0415 - as above
-
-        return EmbeddedQueue(Path(rest[1:]), on_dead=on_dead)
-    if scheme in ("amqp", "amqps"):
+    refuse_other(url)
+    if not url.startswith("sqlite:"):
         from services.kit.queue.rabbitmq import RabbitQueue  # noqa: PLC0415 - a client library only some need
 
         return RabbitQueue(url, on_dead=on_dead)
-    raise ValueError(f"must start with sqlite:/// or amqp://, not {scheme}://")
+    from services.kit.queue.embedded import EmbeddedQueue  # noqa: PLC0415 - as above
+
+    return EmbeddedQueue(Path(url.removeprefix("sqlite:///")), on_dead=on_dead)
+
+
+def refuse_other(url: str) -> None:
+    """Nothing, if the URL may name a queue; that it is there is another matter.
+
+    Raises:
+        ValueError: It does not; the text does not show it.
+    """
+    scheme, _, rest = url.partition("://")
+    if scheme == "sqlite" and rest.startswith("/") and len(rest) > 1:
+        return
+    if scheme in ("amqp", "amqps") and names_a_host(url):
+        return
+    raise ValueError("must start with sqlite:/// or amqp://, then the file or the host")

@@ -26,10 +26,17 @@ from services.kit.queue.port import (
     Stats,
     UnknownQueueError,
 )
-from services.kit.queue.rabbitmq_link import LOST, Link
+from services.kit.queue.rabbitmq_link import LOST, Link, close_channel
 from services.kit.queue.rabbitmq_messages import Delivery, encode
 from services.kit.queue.rabbitmq_subscription import Job, RabbitSubscription
-from services.kit.queue.rabbitmq_topology import Taken, count, dead_name, declare, take, to_queue
+from services.kit.queue.rabbitmq_topology import (
+    Counting,
+    Taken,
+    dead_name,
+    declare,
+    take,
+    to_queue,
+)
 from services.kit.queue.topology import Topology
 
 PATIENCE_SECONDS = 5.0
@@ -49,6 +56,7 @@ class RabbitQueue:
         self._link = Link(url, patience_seconds)
         self._on_dead = on_dead or (lambda _queue: None)
         self._topology: Topology | None = None
+        self._counting = Counting()
         self._subscriptions: set[RabbitSubscription] = set()
 
     async def declare(self, topology: Topology) -> None:
@@ -90,7 +98,7 @@ class RabbitQueue:
         names = sorted(binding.queue for binding in topology.bindings)
 
         async def work(channel: AbstractChannel) -> list[Stats]:
-            return [await count(channel, name, topology.retry) for name in names]
+            return [await self._counting.count(channel, name, topology.retry) for name in names]
 
         return await self._link.call(work)
 
@@ -161,5 +169,4 @@ class RabbitQueue:
         try:
             yield await take(channel, name, limit)
         finally:
-            with contextlib.suppress(*LOST):
-                await channel.close()
+            await close_channel(channel)

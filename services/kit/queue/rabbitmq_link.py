@@ -38,6 +38,8 @@ class Link:
         self._opening = asyncio.Lock()
         self._connection: AbstractConnection | None = None
         self._shared: AbstractChannel | None = None
+        self._sharing: asyncio.Task[AbstractChannel] | None = None
+        self._dropped: set[asyncio.Task[None]] = set()
         self._closed = False
 
     @property
@@ -61,15 +63,17 @@ class Link:
         """
         deadline = asyncio.get_running_loop().time() + self._patience
         while True:
+            channel: AbstractChannel | None = None
             try:
                 async with asyncio.timeout_at(deadline):
-                    return await work(await self._shared_channel())
+                    channel = await self._shared_channel()
+                    return await work(channel)
             except PublishError as error:
                 raise UnroutableError("no queue is bound to the routing key") from error
             except ChannelPreconditionFailed as error:
                 raise QueueError(f"the broker has it declared differently: {error}") from error
             except LOST as error:
-                self._shared = None
+                self._drop(channel)
                 if self._closed or asyncio.get_running_loop().time() >= deadline:
                     raise QueueUnavailableError(
                         f"RabbitMQ at {self.address} is away ({type(error).__name__})"
@@ -81,6 +85,9 @@ class Link:
         self._closed = True
         async with self._opening:
             await self._let_go()
+        for task in (*self._dropped, self._sharing):
+            if task is not None:
+                task.cancel()
 
     async def _connected(self) -> AbstractConnection:
         if self._closed:
@@ -99,6 +106,33 @@ class Link:
                 await asyncio.wait_for(connection.close(), CONNECT_SECONDS)
 
     async def _shared_channel(self) -> AbstractChannel:
-        if self._shared is None or self._shared.is_closed:
+        """The channel for `call`, opened once: nobody's impatience ends that for the others."""
+        if self._shared is not None and not self._shared.is_closed:
+            return self._shared
+        if self._sharing is None:
+            self._sharing = asyncio.create_task(self._share())
+        return await asyncio.shield(self._sharing)
+
+    async def _share(self) -> AbstractChannel:
+        try:
             self._shared = await self.channel()
+        finally:
+            self._sharing = None
         return self._shared
+
+    def _drop(self, channel: AbstractChannel | None) -> None:
+        """Use the channel no more, and close it: the broker keeps it, and what was taken on it."""
+        if channel is None or channel.is_closed:
+            return
+        if self._shared is channel:
+            self._shared = None
+        # In the background: a broker that takes nothing in just now does not answer to this.
+        task = asyncio.create_task(close_channel(channel))
+        self._dropped.add(task)
+        task.add_done_callback(self._dropped.discard)
+
+
+async def close_channel(channel: AbstractChannel) -> None:
+    """Close it; what was taken on it and not acknowledged goes back to its queue."""
+    with contextlib.suppress(*LOST):
+        await channel.close()

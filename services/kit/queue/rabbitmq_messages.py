@@ -7,7 +7,9 @@ a retried message reaches its queue through other exchanges, which would lose it
 
 from __future__ import annotations
 
+import hashlib
 import json
+import math
 import time
 from dataclasses import dataclass, replace
 from typing import Any
@@ -96,7 +98,7 @@ def decode(incoming: AbstractIncomingMessage) -> Delivery:
             routing_key=str(own.get("routing-key", incoming.routing_key or "")),
             body=body,
             headers=headers,
-            message_id=incoming.message_id or "",
+            message_id=incoming.message_id or _id_for(incoming),
         ),
         enqueued_at=_number(own.get("enqueued-at"), time.time()),
         failures=int(_number(own.get("failures"), 0)),
@@ -106,6 +108,13 @@ def decode(incoming: AbstractIncomingMessage) -> Delivery:
         died_at=_number(own.get("died-at"), 0.0),
         undecodable=undecodable,
     )
+
+
+def _id_for(incoming: AbstractIncomingMessage) -> str:
+    """An id for a message that came without, the same at each delivery."""
+    digest = hashlib.blake2b(incoming.body, digest_size=16)
+    digest.update(f"\0{incoming.routing_key}\0{incoming.timestamp}".encode())
+    return digest.hexdigest()
 
 
 def _read(body: bytes) -> tuple[Body, str]:
@@ -121,6 +130,7 @@ def _read(body: bytes) -> tuple[Body, str]:
 
 def _number(value: object, default: float) -> float:
     try:
-        return float(str(value))
+        number = float(str(value))
     except ValueError:
         return default
+    return number if math.isfinite(number) else default

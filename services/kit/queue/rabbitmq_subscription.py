@@ -8,7 +8,6 @@ front of its queue with the count raised, and handled when it comes round.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,12 +17,14 @@ from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
 from observability import get_logger
 from services.kit.queue import policy
 from services.kit.queue.port import Handler, OnDead, QueueUnavailableError, RejectedError
-from services.kit.queue.rabbitmq_link import LOST, Link
+from services.kit.queue.rabbitmq_link import LOST, Link, close_channel
 from services.kit.queue.rabbitmq_messages import Delivery, decode, encode
 from services.kit.queue.rabbitmq_topology import dead_name, declare, retry_name, to_queue
 from services.kit.queue.topology import Topology
 
 RECONNECT_SECONDS = 0.5
+PUT_BACK_SECONDS = 2.0
+"""How long a stop waits for the broker to take back what could not be finished."""
 
 log = get_logger(__name__)
 
@@ -75,8 +76,8 @@ class RabbitSubscription:
                 await self._session()
             except (*LOST, QueueUnavailableError) as error:
                 log.warning("queue_unavailable", queue=self._job.queue, error=type(error).__name__)
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._changed.wait(), RECONNECT_SECONDS)
+            if not self._stopping:
+                await asyncio.sleep(RECONNECT_SECONDS)
 
     async def _session(self) -> None:
         """Consume until told to stop or the channel is lost."""
@@ -88,8 +89,7 @@ class RabbitSubscription:
             await self._consume(channel)
             await self._drain()
         finally:
-            with contextlib.suppress(*LOST):
-                await channel.close()
+            await close_channel(channel)
 
     async def _consume(self, channel: AbstractChannel) -> None:
         queue = await channel.get_queue(self._job.queue, ensure=False)
@@ -118,9 +118,11 @@ class RabbitSubscription:
     async def _receive(self, channel: AbstractChannel, incoming: AbstractIncomingMessage) -> None:
         try:
             await self._settle(channel, incoming)
-        except LOST as error:
-            # The broker notices too and delivers the message again.
+        except Exception as error:
+            # The message is neither done with nor given back, and as long as the channel lives it
+            # would stay so and take up a place. With the channel it goes back to the queue.
             log.warning("queue_unavailable", queue=self._job.queue, error=type(error).__name__)
+            await close_channel(channel)
 
     async def _settle(self, channel: AbstractChannel, incoming: AbstractIncomingMessage) -> None:
         job = self._job
@@ -141,10 +143,22 @@ class RabbitSubscription:
                 )
                 name = retry_name(job.queue, verdict.pause_seconds)
                 await to_queue(channel, name, encode(later))
-            else:
+            elif not await self._put_back(channel, delivery):
                 await incoming.nack(requeue=True)
                 return
         await incoming.ack()
+
+    async def _put_back(self, channel: AbstractChannel, delivery: Delivery) -> bool:
+        """Put what a stop has cut short back at the front; False if the broker is too slow.
+
+        Not by nack, which would mark it like the message of a consumer that has died.
+        """
+        try:
+            async with asyncio.timeout(PUT_BACK_SECONDS):
+                await to_queue(channel, self._job.queue, encode(delivery, front=True))
+        except TimeoutError:
+            return False
+        return True
 
     async def _recount(self, channel: AbstractChannel, delivery: Delivery) -> None:
         job = self._job

@@ -10,6 +10,7 @@ Per queue, all durable:
 
 from __future__ import annotations
 
+import math
 import time
 
 import aio_pika
@@ -19,6 +20,9 @@ from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
 from services.kit.queue.port import Stats
 from services.kit.queue.rabbitmq_messages import Delivery, decode
 from services.kit.queue.topology import RetryPolicy, Topology
+
+LOOK_EVERY_SECONDS = 10.0
+"""How old the age of the oldest message may be."""
 
 Taken = list[tuple[AbstractIncomingMessage, Delivery]]
 
@@ -74,15 +78,33 @@ async def to_queue(channel: AbstractChannel, queue: str, message: aio_pika.Messa
     await channel.default_exchange.publish(message, queue, mandatory=True)
 
 
-async def count(channel: AbstractChannel, queue: str, retry: RetryPolicy) -> Stats:
-    """How one queue stands.
+class Counting:
+    """How queues stand.
 
     The age is read off the message at the head, which is taken and put back: AMQP has no other way.
+    The broker marks it as delivered by that, which to a consumer looks as if another had died over
+    it; so it is done now and then only, and in between the age is what it was then.
     """
-    ready = await _length(channel, queue)
-    paused = [await _length(channel, retry_name(queue, p)) for p in retry.backoff_seconds]
-    age = await _age_of_head(channel, queue) if ready else 0.0
-    return Stats(queue, ready + sum(paused), age, await _length(channel, dead_name(queue)))
+
+    def __init__(self) -> None:
+        self._ages: dict[str, tuple[float, float]] = {}
+
+    async def count(self, channel: AbstractChannel, queue: str, retry: RetryPolicy) -> Stats:
+        """How one queue stands."""
+        ready = await _length(channel, queue)
+        paused = [await _length(channel, retry_name(queue, p)) for p in retry.backoff_seconds]
+        age = await self._age(channel, queue, ready)
+        return Stats(queue, ready + sum(paused), age, await _length(channel, dead_name(queue)))
+
+    async def _age(self, channel: AbstractChannel, queue: str, ready: int) -> float:
+        now = time.monotonic()
+        looked_at, age = self._ages.get(queue, (-math.inf, 0.0))
+        if not ready:
+            age = 0.0
+        elif now - looked_at >= LOOK_EVERY_SECONDS:
+            looked_at, age = now, await _age_of_head(channel, queue)
+        self._ages[queue] = looked_at, age
+        return age
 
 
 async def take(channel: AbstractChannel, name: str, limit: int | None) -> Taken:

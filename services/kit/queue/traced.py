@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 
-from observability import process_span, publish_span
+from observability import ENQUEUED_AT, process_span, publish_span
 from services.kit.queue.port import (
     Body,
     DeadMessage,
@@ -51,8 +51,11 @@ class TracedQueue:
         """See `Queue.consume`; the span and its metrics are named by the queue."""
 
         async def traced(message: Message) -> None:
-            attempt = message.attempt
-            with process_span(queue, message.headers, message.id, attempt, system=self._system):
+            headers, attempt = dict(message.headers), message.attempt
+            if ENQUEUED_AT in headers:
+                # The queue knows better: what was put back after its death waits anew.
+                headers[ENQUEUED_AT] = repr(message.enqueued_at)
+            with process_span(queue, headers, message.id, attempt, system=self._system):
                 await handler(message)
 
         return await self._inner.consume(queue, traced, prefetch=prefetch)

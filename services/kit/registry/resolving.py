@@ -47,8 +47,12 @@ class RegistryResolver:
             except RegistryError as error:
                 if not failed:
                     log.warning("registry_unavailable", registry_error=str(error), service=service)
-                failed = True
-                await asyncio.sleep(RETRY_SECONDS)
+            except Exception:
+                # An answer nobody thought of, such as a proxy's page: not the end of watching.
+                if not failed:
+                    log.exception("registry_not_understood", service=service)
+            failed = True
+            await asyncio.sleep(RETRY_SECONDS)
 
     async def aclose(self) -> None:
         """Stop watching and close the registry."""

@@ -4,25 +4,35 @@ import asyncio
 import subprocess
 import sys
 import time
+from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Annotated
 
 import httpx
 import pytest
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Body, FastAPI
 
 from observability.faults import FlagFile
 from services.kit.app import create_app
+from services.kit.body_limit import MAX_BYTES
 from services.kit.problems import Problem
 from services.kit.settings import ShopSettings
+from tests.support.http import listening
 from tests.support.services import KEY, bearer, serving
 from tests.support.shop import ROOT, RunningShop, running_shop
 
 router = APIRouter()
+JSON = {"content-type": "application/json"}
 
 
 @router.get("/boom")
 async def boom() -> None:
     raise RuntimeError("the secret of the house")
+
+
+@router.post("/echo")
+async def echo(text: Annotated[str, Body(embed=True)]) -> int:
+    return len(text)
 
 
 @router.get("/problem")
@@ -82,6 +92,28 @@ async def test_every_error_is_a_problem_document_with_the_trace_to_look_up(
         answer = await client.get("/problem")
     assert answer.headers["retry-after"] == "5"
     assert answer.json()["left"] == 3
+
+
+async def test_a_body_is_read_to_a_limit_and_no_further(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the sender says of its length; 413 in the form of all errors."""
+
+    async def unannounced() -> AsyncIterator[bytes]:
+        yield b'{"text": "'
+        for _ in range(2 * MAX_BYTES // 65_536):
+            yield b"x" * 65_536
+        yield b'"}'
+
+    app = make(tmp_path, Check(), monkeypatch)
+    async with listening(app) as url, httpx.AsyncClient(base_url=url) as client:
+        assert (await client.post("/echo", json={"text": "x" * 1000})).json() == 1000
+        for answer in [
+            await client.post("/echo", json={"text": "x" * MAX_BYTES}),
+            await client.post("/echo", content=unannounced(), headers=JSON),
+        ]:
+            assert answer.status_code == 413
+            assert answer.headers["content-type"] == "application/problem+json"
 
 
 async def test_readiness_says_which_check_failed_and_why(
@@ -161,18 +193,21 @@ def put(shop: RunningShop, product_id: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "words"),
+    ("service", "name", "value", "words"),
     [
-        ("SHOP_TOKEN_KEY", "short", "SHOP_TOKEN_KEY: needs at least 32 bytes"),
-        ("SHOP_CATALOG_SWEEP_SECONDS", "0", "SWEEP_SECONDS: Input should be greater than 0"),
-        ("SHOP_CATALOG_DATABASE_URL", "oracle://", "DATABASE_URL: must start with sqlite"),
+        ("catalog", "SHOP_TOKEN_KEY", "short", "SHOP_TOKEN_KEY: needs at least 32 bytes"),
+        ("catalog", "SHOP_CATALOG_SWEEP_SECONDS", "0", "SHOP_CATALOG_SWEEP_SECONDS: Input should"),
+        ("catalog", "SHOP_CATALOG_DATABASE_URL", "oracle://", "DATABASE_URL: must start with"),
+        ("checkout", "SHOP_QUEUE_URL", "foo://x", "SHOP_QUEUE_URL: must start with"),
+        ("gateway", "SHOP_CATALOG_URL", "catalog:8002", "SHOP_CATALOG_URL: use http://HOST"),
+        ("account", "SHOP_ADMIN_EMAIL", "a@b.org", "SHOP_ADMIN_EMAIL: needs SHOP_ADMIN_PASSWORD"),
     ],
 )
 def test_a_bad_setting_ends_the_process_with_one_line_and_code_2(
-    tmp_path: Path, name: str, value: str, words: str
+    tmp_path: Path, service: str, name: str, value: str, words: str
 ) -> None:
     """Before anything listens."""
-    command = [sys.executable, "-m", "uvicorn", "services.catalog.app:app", "--port", "0"]
+    command = [sys.executable, "-m", "uvicorn", f"services.{service}.app:app", "--port", "0"]
     ended = subprocess.run(
         command,
         cwd=ROOT,

@@ -5,16 +5,25 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
 
 import pytest
-from fastapi import FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
+from pydantic import SecretStr
 
 from services.kit import problems
+from services.kit.app import create_app
+from services.kit.auth import CurrentUser, ServiceUser, TokenKey, User
 from services.kit.balancer import EJECT_AFTER
-from services.kit.client import ServiceClient
+from services.kit.client import CONNECTIONS, ServiceClient
 from services.kit.problems import Problem
+from services.kit.settings import ShopSettings
 from tests.support.http import listening, silent
 from tests.support.ports import free_port
+from tests.support.services import serving
+
+KEY = "a key for tests that is long enough to be taken"
 
 
 class Upstream:
@@ -28,6 +37,7 @@ class Upstream:
         problems.install(self.app)
         self.app.add_api_route("/thing", self.thing, methods=["GET", "POST", "PUT", "DELETE"])
         self.app.add_api_route("/refused", self.refused)
+        self.app.add_api_route("/sorry", self.sorry)
 
     async def thing(self, request: Request) -> Response:
         self.seen[request.method] += 1
@@ -37,6 +47,11 @@ class Upstream:
 
     async def refused(self) -> None:
         raise Problem(409, "Out of stock", "None left.", type="urn:stock", product_id="kite")
+
+    async def sorry(self, status: int) -> None:
+        self.seen["sorry"] += 1
+        headers = {"Retry-After": "7", "WWW-Authenticate": "Bearer", "X-Other": "1"}
+        raise Problem(status, "Not yet", "Busy.", headers=headers, order_id="o-1")
 
 
 @pytest.fixture
@@ -67,6 +82,42 @@ async def test_a_call_carries_token_and_key(upstream: Upstream) -> None:
     assert answer.json() == {"ok": True}
     assert upstream.headers["authorization"] == "Bearer t"
     assert upstream.headers["idempotency-key"] == "k"
+
+
+async def test_only_services_pass_where_only_services_may_and_they_pass_nowhere_as_a_person(
+    tmp_path: Path,
+) -> None:
+    """A call on nobody's behalf is the service's own."""
+
+    class Settings(ShopSettings):
+        service = "checkout"
+
+    settings = Settings(data_dir=tmp_path / "data", token_key=SecretStr(KEY))
+    app = FastAPI()
+    problems.install(app)
+    app.state.token_key = TokenKey(KEY)
+
+    @app.get("/inside")
+    async def inside(caller: ServiceUser) -> str:
+        return caller.name
+
+    @app.get("/mine")
+    async def mine(user: CurrentUser) -> str:
+        return user.name
+
+    ann, _ = TokenKey(KEY).issue(User("1", "ann@example.org", "Ann"), timedelta(minutes=1))
+    async with listening(app) as url:
+        settings.catalog_url = url
+        one = ServiceClient.to("catalog", settings)
+        assert (await one.get("/inside")).json() == "checkout"
+        assert (await one.get("/mine", token=ann)).json() == "Ann"
+        assert (await failure(one, "GET", "/mine")).status == 403
+        with pytest.raises(Problem) as caught:
+            await one.get("/inside", token=ann)
+        assert caught.value.status == 403
+        async with client(url) as stranger:
+            assert (await failure(stranger, "GET", "/inside")).status == 401
+        await one.aclose()
 
 
 async def test_a_problem_of_the_service_is_passed_on(upstream: Upstream) -> None:
@@ -106,6 +157,32 @@ async def test_a_call_that_is_not_safe_is_not_tried_again(upstream: Upstream) ->
         await one.post("/thing", json={}, idempotency_key="k")
         await one.post("/thing", json={}, idempotent=True)
     assert upstream.seen["POST"] == 5
+
+
+@pytest.mark.parametrize("status", [401, 429, 503])
+async def test_what_an_error_tells_the_caller_to_do_is_passed_on(
+    upstream: Upstream, status: int
+) -> None:
+    """Title, further members and two headers, so that an order that was begun can be found."""
+    async with listening(upstream.app) as url, client(url) as one:
+        problem = await failure(one, "GET", f"/sorry?status={status}")
+    assert (problem.status, problem.title) == (status, "Not yet")
+    assert problem.extra == {"upstream": "catalog", "order_id": "o-1"}
+    assert problem.headers == {"Retry-After": "7", "WWW-Authenticate": "Bearer"}
+    assert "Busy." in str(problem.detail)
+
+
+async def test_a_service_that_says_when_to_come_back_is_not_asked_again_before(
+    upstream: Upstream,
+) -> None:
+    """Only another instance of it is: it may have time."""
+    async with listening(upstream.app) as url, client(url) as one:
+        await failure(one, "GET", "/sorry?status=503")
+        assert upstream.seen["sorry"] == 1
+        other = Upstream()
+        async with listening(other.app) as second, client(f"{url},{second}") as two:
+            await failure(two, "GET", "/sorry?status=503")
+        assert upstream.seen["sorry"] + other.seen["sorry"] == 3
 
 
 async def test_an_error_of_the_service_is_not_tried_again_and_becomes_a_502(
@@ -216,3 +293,74 @@ async def test_a_connection_that_breaks_off_is_a_502_when_it_may_not_be_repeated
         problem = await failure(one, "POST")
     server.close()
     assert (problem.status, problem.detail) == (502, "catalog broke off the connection.")
+
+
+async def test_calls_that_wait_for_each_other_are_not_taken_for_a_dead_instance() -> None:
+    """That all connections are in use says nothing about who is at their other end."""
+    app = FastAPI()
+
+    @app.get("/slow")
+    async def slow() -> str:
+        await asyncio.sleep(3.5)
+        return "at last"
+
+    @app.get("/quick")
+    async def quick() -> str:
+        return "at once"
+
+    async with listening(app) as url, client(url) as one:
+        crowd = asyncio.gather(*(one.get("/slow") for _ in range(CONNECTIONS)))
+        await asyncio.sleep(0.2)
+        for _ in range(2):  # the circuit has not opened in between
+            problem = await failure(one, "GET", "/quick")
+            assert problem.status == 503
+            assert problem.detail == "catalog has too many calls under way."
+        await crowd
+        assert (await one.get("/quick")).json() == "at once"
+
+
+async def test_who_asks_checkout_waits_while_checkout_tries_another_instance(
+    upstream: Upstream, tmp_path: Path
+) -> None:
+    """A hung instance two calls away costs time, not the request."""
+    settings = ShopSettings(data_dir=tmp_path / "data", request_timeout=0.4)
+    checkout = FastAPI()
+    problems.install(checkout)
+
+    @checkout.post("/orders")
+    async def order() -> str:
+        await inner.post("/thing", idempotent=True)
+        return "placed"
+
+    async with silent() as hung, listening(upstream.app) as url, listening(checkout) as outer_url:
+        settings.catalog_url, settings.checkout_url = f"{hung},{url}", outer_url
+        inner, outer = (ServiceClient.to(name, settings) for name in ("catalog", "checkout"))
+        for _ in range(4):  # instances take turns: two of these meet the hung one first
+            assert (await outer.post("/orders")).json() == "placed"
+        await asyncio.gather(inner.aclose(), outer.aclose())
+    assert settings.timeout_of("catalog") < settings.timeout_of("checkout")
+
+
+async def test_the_calls_that_a_request_takes_are_measured_in_every_service_that_makes_any(
+    upstream: Upstream, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By route; also those that a task of the request makes."""
+    for signal in ("TRACES", "LOGS"):
+        monkeypatch.setenv(f"OTEL_{signal}_EXPORTER", "none")
+    router = APIRouter()
+
+    @router.get("/chatty/{count}")
+    async def chatty(count: int) -> None:
+        await asyncio.gather(*(one.get("/thing") for _ in range(count)))
+
+    settings = ShopSettings.model_validate({"data_dir": tmp_path / "data", "token_key": KEY})
+    async with listening(upstream.app) as url, client(url) as one:
+        app = create_app("cart", routers=[router], settings=settings)
+        async with serving(app) as caller:
+            for count in (3, 0):
+                await caller.get(f"/chatty/{count}")
+            metrics = (await caller.get("/metrics")).text
+    name = "http_server_upstream_calls"
+    assert f'{name}_sum{{http_route="/chatty/{{count}}"}} 3.0' in metrics
+    assert f'{name}_count{{http_route="/chatty/{{count}}"}} 2.0' in metrics
+    assert f'{name}_count{{http_route="/metrics"}}' not in metrics

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, make_url, select, text
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from services.cart.model import Cart
 from services.kit.database import SERVICES, Database
@@ -142,6 +143,36 @@ async def test_services_may_share_a_database_server_by_schema() -> None:
         assert sorted(await session.scalars(names)) == ["Other-2", "one"]
     for db in (one, other):
         await db.close()
+
+
+async def test_a_role_needs_no_more_rights_than_on_its_own_schema() -> None:
+    """Where an administrator has made it: creating schemas is not the service's business."""
+    server = shared_server()
+    server.execute("CREATE ROLE modest LOGIN PASSWORD 'only-for-tests'")
+    url = server.new_database()
+    owner = create_async_engine(url)
+    async with owner.begin() as connection:
+        await connection.execute(text("CREATE SCHEMA modest"))
+        await connection.execute(text("GRANT ALL ON SCHEMA modest TO modest"))
+    await owner.dispose()
+    own = make_url(url).set(
+        username="modest", password="only-for-tests", query={"schema": "modest"}
+    )
+    db = Database(own.render_as_string(hide_password=False), "cart")
+    await db.migrate()
+    await db.migrate()
+    assert await carts(db) == []
+    await db.close()
+
+
+async def test_a_commit_is_on_the_disk_when_it_returns(tmp_path: Path) -> None:
+    """As is a message of the queue: after a power cut both are there or neither."""
+    db = Database(f"sqlite+aiosqlite:///{tmp_path}/test.db", "cart")
+    full = 2
+    async with db.session() as session:
+        assert await session.scalar(text("PRAGMA synchronous")) == full
+        assert await session.scalar(text("PRAGMA journal_mode")) == "wal"
+    await db.close()
 
 
 async def test_a_postgresql_that_is_away_is_a_503_and_then_works_again() -> None:

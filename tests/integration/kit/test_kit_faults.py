@@ -71,6 +71,25 @@ async def test_what_is_honoured_now_is_measured(
     assert await shown() == dict.fromkeys(COMMON, 0.0)
 
 
+async def test_an_injected_error_counts_at_the_route_it_was_asked_of(
+    catalog: httpx.AsyncClient, flags: FlagFile, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By its template; an address that does not exist is no better or worse than before."""
+    flags.set({"catalog.error_rate": "1"})
+    await asyncio.sleep(LIVE_WITHIN_SECONDS)
+    capsys.readouterr()
+    assert (await catalog.get("/products/kite")).status_code == 500
+    assert (await catalog.get("/nowhere")).status_code == 404
+    written = capsys.readouterr().out
+    assert written.count('"event":"fault_injected"') == 1
+    assert "request_failed" not in written
+    metrics = (await catalog.get("/metrics")).text
+    labels = 'http_request_method="GET",http_response_status_code="500",http_route='
+    name = "http_server_request_duration_seconds_count"
+    assert f'{name}{{{labels}"/products/{{product_id}}"}} 1.0' in metrics
+    assert f'{labels}"unmatched"' not in metrics
+
+
 async def test_an_error_rate_strikes_as_often_as_it_says(
     catalog: httpx.AsyncClient, flags: FlagFile
 ) -> None:

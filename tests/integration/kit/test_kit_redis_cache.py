@@ -1,12 +1,15 @@
 """The shared cache: replicas help each other when Redis works, and live without it."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 
 import pytest
 
 from observability.instrumentation.metrics import registry
 from services.kit.cache import Cache, open_shared
+from services.kit.redis_cache import CONNECTIONS, RedisCache
 from tests.support.ports import free_port
 from tests.support.redis import RedisServer, running
 
@@ -64,6 +67,50 @@ async def test_an_invalidation_reaches_what_is_shared(
     source.value = "new"
     await replicas[1].invalidate()
     assert await replicas[2].get("k", source.load) == "new"
+
+
+async def test_what_is_read_while_a_change_is_told_is_not_kept_after_it(
+    server: RedisServer, source: Source
+) -> None:
+    """However long the way to Redis is: afterwards nobody gets the old from anywhere."""
+    told = asyncio.Event()
+
+    class FarAway(RedisCache):
+        async def invalidate(self, cache: str) -> None:
+            await told.wait()
+            await super().invalidate(cache)
+
+    shared = FarAway(server.url)
+    cache = Cache[str]("overtaken", ttl=5.0, stale=5.0, shared=shared)
+    await cache.get("k", source.load)
+    source.value = "new"
+    telling = asyncio.create_task(cache.invalidate())
+    await asyncio.sleep(0)
+    await cache.get("k", source.load)
+    told.set()
+    await telling
+    assert await cache.get("k", source.load) == "new"
+    await shared.aclose()
+
+
+async def test_many_questions_at_once_are_no_failure_of_redis(
+    server: RedisServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They wait for each other's connections; Redis goes on being asked."""
+    shared = RedisCache(server.url, budget=10.0)  # however busy the machine is
+    cache = Cache[str]("crowd", ttl=5.0, shared=shared)
+
+    async def load(key: int) -> str:
+        return str(key)
+
+    keys = range(10 * CONNECTIONS)
+    answers = await asyncio.gather(*(cache.get(str(n), partial(load, n)) for n in keys))
+    assert answers == [str(n) for n in keys]
+    assert registry.get_sample_value("cache_shared_available") == 1
+    assert "shared_cache_unavailable" not in capsys.readouterr().out
+    found = await asyncio.gather(*(shared.fetch("crowd", str(n)) for n in keys))
+    assert [answer.entry and answer.entry.value for answer in found] == answers
+    await shared.aclose()
 
 
 async def test_a_read_that_a_change_overtakes_is_not_shared(

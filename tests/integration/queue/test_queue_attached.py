@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from observability import continued
+from observability.instrumentation.metrics import registry
 from services.kit.queue import SHOP, Attachment, Consumer, open_queue
-from services.kit.queue.port import QueueError
+from services.kit.queue.port import Message, QueueError, RejectedError
 from services.kit.queue.rabbitmq import RabbitQueue
-from tests.support.queues import Received
+from tests.support.queues import Received, dead_reasons
 from tests.support.rabbitmq import Broker
 from tests.support.waiting import eventually_async
 
@@ -64,6 +65,32 @@ async def test_handler_runs_in_the_trace_of_the_publisher(url: str) -> None:
     assert headers["traceparent"].split("-")[1] == PARENT.split("-")[1]
     assert headers["baggage"] == "tier=gold"
     await queue.close()
+
+
+async def test_what_was_put_back_after_its_death_has_waited_since_then(url: str) -> None:
+    """Not since it was published: what it waited for was a person."""
+
+    async def reject_the_first(_message: Message) -> None:
+        if len(received.messages) == 1:
+            raise RejectedError("unwanted")
+
+    queue, received = open_queue(url), Received(reject_the_first)
+    await queue.declare(SHOP)
+    await queue.consume("orders", received)
+    await queue.publish("shipment.created", {})
+    await dead_reasons(queue, "orders", 1)
+    await asyncio.sleep(1.0)
+    before = waited("orders")
+    await queue.replay("orders")
+    await received.reaches(2)
+    assert waited("orders") - before < 0.9
+    await queue.close()
+
+
+def waited(queue: str) -> float:
+    """Seconds that all messages of a queue have waited, as measured."""
+    labels = {"messaging_destination_name": queue}
+    return registry.get_sample_value("messaging_queue_wait_seconds_sum", labels) or 0.0
 
 
 async def test_service_starts_while_the_broker_is_away(broker: Broker) -> None:

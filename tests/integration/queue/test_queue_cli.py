@@ -1,11 +1,13 @@
 """`belfry queue` on both kinds of queue."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
+from observability.instrumentation.audit import read_journal
 from services.kit.queue.cli import app
 from services.kit.queue.opening import open_plain
 from services.kit.queue.port import Message, Queue, RejectedError
@@ -16,9 +18,18 @@ pytestmark = pytest.mark.usefixtures("elsewhere")
 
 
 @pytest.fixture
-def elsewhere(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The command is told where the queue is."""
+def elsewhere(url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The command is told where the queue is, and what it does is kept here."""
     monkeypatch.setenv("SHOP_QUEUE_URL", url)
+    monkeypatch.setenv("BELFRY_STATE_DIR", str(tmp_path))
+    monkeypatch.setenv("BELFRY_PORT_OFFSET", "31000")  # nobody there to send it to
+    for variable in (
+        "BELFRY_AUDIT_DIR",
+        "OTEL_SERVICE_NAME",
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        "OTEL_RESOURCE_ATTRIBUTES",
+    ):
+        monkeypatch.setenv(variable, "")  # the command sets it: taken back after the test
 
 
 def run(*arguments: str, code: int = 0) -> str:
@@ -100,6 +111,21 @@ def test_dead_letter_is_shown_and_replayed() -> None:
     assert run_json("replay", "shipping", "--id", "m1") == {"queue": "shipping", "replayed": 1}
     assert [message["id"] for message in run_json("peek", "shipping")] == ["m1"]
     run("replay", "shipping", code=1)
+
+
+def test_a_replay_is_in_the_audit_trail(tmp_path: Path) -> None:
+    """Who put what back into which queue; also that there was nothing to put back."""
+    run("replay", "shipping", "--id", "m1")
+    run("replay", "shipping", code=1)
+    first, second = read_journal(tmp_path / "audit" / "belfry-cli.jsonl")
+    assert (first.action, first.target, first.outcome) == (
+        "queue_replay",
+        "queue shipping",
+        "success",
+    )
+    assert first.actor
+    assert json.loads(first.detail) == {"message": "m1", "replayed": "1"}
+    assert (second.outcome, json.loads(second.detail)["replayed"]) == ("failure", "0")
 
 
 def test_unknown_queue_is_wrong_use() -> None:

@@ -6,17 +6,29 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from observability import continued
-from services.kit.database import Database
-from services.kit.outbox import InboxMixin, OutboxMixin, Relay, first_time, record
+from observability.instrumentation.metrics import registry
+from services.kit.database import Database, utc_now
+from services.kit.outbox import (
+    ASIDE_FOR,
+    BATCH,
+    KEEP_SEEN,
+    InboxMixin,
+    OutboxMixin,
+    Relay,
+    clean_inbox,
+    first_time,
+    record,
+)
 from services.kit.queue import open_queue
 from services.kit.queue.port import Queue, QueueError
 from services.kit.queue.topology import Binding, Topology
 from tests.support.databases import database_url
 from tests.support.queues import Received
+from tests.support.waiting import eventually_async
 
 __all__ = ["database_url"]
 
@@ -147,6 +159,74 @@ async def test_events_wait_for_a_queue_that_takes_none(db: Database, undeclared:
     await undeclared.declare(SHAPE)
     assert await relay.send_batch() == 3
     assert await sent(undeclared) == [0, 1, 2]
+
+
+async def test_an_event_that_no_queue_wants_stops_no_other(
+    db: Database, things: Queue, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is put aside, and published once there is a queue for it."""
+    async with db.session() as session:
+        record(session, Outbox, "invoice.sent", {"n": 0})
+    for number in range(1, 60):
+        await add(db, number)
+    relay = Relay(db, things, Outbox)
+    while await relay.send_batch():
+        pass
+    assert await sent(things) == list(range(1, 60))
+    assert await unsent(db) == 1
+    assert '"event":"outbox_events_unroutable"' in capsys.readouterr().out
+    await things.declare(Topology("shop", (Binding("all", ("#",)),)))
+    async with db.session() as session:  # a minute later
+        await session.execute(update(Outbox).values(claimed_until=utc_now() - ASIDE_FOR))
+    assert await relay.send_batch() == 1
+
+
+async def test_a_batch_that_no_queue_wants_stops_none_after_it(db: Database, things: Queue) -> None:
+    """However many they are."""
+    async with db.session() as session:
+        for number in range(BATCH):
+            record(session, Outbox, "invoice.sent", {"n": number})
+    await add(db, 1)
+    relay = Relay(db, things, Outbox)
+    await relay.send_batch()
+    assert await relay.send_batch() == 1
+
+
+async def test_what_waits_in_the_outbox_is_measured_and_said_once(
+    db: Database, undeclared: Queue, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """How much, and for how long; both are 0 once the queue takes events again."""
+    for number in range(3):
+        await add(db, number)
+    relay = Relay(db, undeclared, Outbox)
+    relay.start()
+    await eventually_async(lambda: measured("outbox_unsent_events") == 3)
+    await eventually_async(lambda: measured("outbox_oldest_event_age_seconds") > 1.0)
+    await undeclared.declare(SHAPE)
+    await eventually_async(lambda: measured("outbox_unsent_events") == 0)
+    assert measured("outbox_oldest_event_age_seconds") == 0
+    await relay.stop()
+    written = capsys.readouterr().out
+    assert written.count('"event":"outbox_waits"') == 1
+    assert written.count('"event":"outbox_goes_on"') == 1
+
+
+def measured(name: str) -> float:
+    """The present value of a gauge."""
+    return registry.get_sample_value(name) or 0.0
+
+
+async def test_messages_seen_long_ago_are_forgotten(db: Database) -> None:
+    """Others are not: nobody can send those of last week again."""
+    async with db.session() as session:
+        for name in ("old", "new"):
+            assert await first_time(session, db, Inbox, "a", name)
+        old = update(Inbox).where(Inbox.message_id == "old")
+        await session.execute(old.values(seen_at=utc_now() - KEEP_SEEN))
+    await clean_inbox(db, Inbox)
+    async with db.session() as session:
+        assert await first_time(session, db, Inbox, "a", "old")
+        assert not await first_time(session, db, Inbox, "a", "new")
 
 
 async def test_stop_publishes_what_is_committed(db: Database, things: Queue) -> None:

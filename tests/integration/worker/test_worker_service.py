@@ -14,6 +14,7 @@ import httpx
 from services.kit.queue.opening import open_plain
 from services.kit.queue.topology import SHOP
 from tests.support.shop import RunningShop, running_shop
+from tests.support.waiting import eventually
 
 CUSTOMER = {"account_id": "a", "email": "ada@example.com", "name": "Ada"}
 
@@ -74,6 +75,19 @@ def test_every_event_is_mailed_and_counted_once(tmp_path: Path) -> None:
     for name in ("messaging_queue_depth", "messaging_queue_oldest_message_age_seconds"):
         for queue in ("shipping", "notification", "analytics", "orders"):
             assert f'{name}{{messaging_destination_name="{queue}"}}' in metrics
+
+
+def test_messages_seen_long_ago_are_forgotten_by_a_worker(tmp_path: Path) -> None:
+    """Else it would keep two rows of every event for ever."""
+    fill(tmp_path, 1)
+    with worker(tmp_path) as shop:
+        until_empty(tmp_path, "notification")
+        until_empty(tmp_path, "analytics")
+        shop.stop("worker")
+        with closing(sqlite3.connect(tmp_path / "data" / "worker.db")) as connection, connection:
+            connection.execute("UPDATE inbox SET seen_at = '2020-01-01 00:00:00.000000'")
+        shop.start("worker")
+        eventually(lambda: rows(tmp_path, "SELECT count(*) FROM inbox") == [(0,)])
 
 
 def test_mail_address_is_not_logged(tmp_path: Path) -> None:

@@ -4,10 +4,11 @@ import json
 import re
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import yaml
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from observability.backends.versions import versions
 from observability.settings import DEFAULT_PORTS
@@ -158,6 +159,23 @@ def test_target_labels_are_the_service_s_own_identity(name: str) -> None:
     assert labels["instance"] == own["service.instance.id"]
     assert labels["service_namespace"] == own["service.namespace"]
     assert labels["deployment_environment_name"] == own["deployment.environment.name"]
+
+
+async def test_the_gateway_believes_proxies_among_the_containers_and_nobody_further_away() -> None:
+    """So that the audit trail tells where a person is, and cookies are safe behind HTTPS."""
+    value = COMPOSE["services"]["gateway"]["environment"]["FORWARDED_ALLOW_IPS"]
+    trusted = value.removeprefix("${SHOP_TRUSTED_PROXIES:-").removesuffix("}")
+    seen: list[tuple[str, str]] = []
+
+    async def app(scope: Any, _receive: Any, _send: Any) -> None:
+        seen.append((scope["client"][0], scope["scheme"]))
+
+    proxied = ProxyHeadersMiddleware(app, trusted_hosts=trusted)
+    headers = [(b"x-forwarded-for", b"203.0.113.7"), (b"x-forwarded-proto", b"https")]
+    for peer in ("172.18.0.9", "198.51.100.1"):
+        scope = {"type": "http", "client": (peer, 1), "scheme": "http", "headers": headers}
+        await cast("Any", proxied)(scope, None, None)
+    assert seen == [("203.0.113.7", "https"), ("198.51.100.1", "http")]
 
 
 def test_replicas_name_themselves() -> None:

@@ -71,7 +71,7 @@ def test_a_registry_is_where_its_file_says(
     for name, value in given.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("SHOP_DATA_DIR", str(tmp_path))
-    url = ShopSettings().registry_url
+    url = ShopSettings().registry
     if registry == "none":
         assert url is None
         return

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import jwt
 import pytest
+from pydantic import SecretStr
 
-from services.kit.auth import TokenKey, User
+from services.kit.auth import ServiceIdentity, TokenKey, User
 from services.kit.problems import Problem
 from services.kit.settings import SettingsError, ShopSettings
 
@@ -53,6 +54,28 @@ def test_a_role_that_is_unknown_is_that_of_a_customer() -> None:
     claims = jwt.decode(TokenKey(SECRET).issue(ANN, HOUR)[0], options={"verify_signature": False})
     odd = jwt.encode({**claims, "role": "Administrator"}, SECRET, algorithm="HS256")
     assert TokenKey(SECRET).verify(odd).role == "customer"
+
+
+def test_a_service_signs_tokens_of_its_own_and_keeps_one_for_a_while(tmp_path: Path) -> None:
+    """Short-lived; whoever shares the key knows which service it is."""
+
+    class Settings(ShopSettings):
+        service = "checkout"
+
+    identity = ServiceIdentity(Settings(data_dir=tmp_path / "data", token_key=SecretStr(SECRET)))
+    token = identity.token()
+    assert identity.token() == token
+    caller = TokenKey(SECRET).verify(token)
+    assert (caller.id, caller.role) == ("checkout", "service")
+    claims = jwt.decode(token, options={"verify_signature": False})
+    assert claims["exp"] - claims["iat"] <= 600
+
+
+def test_a_clock_that_runs_ahead_elsewhere_makes_no_token_invalid() -> None:
+    """Machines' clocks differ by moments, and a service's token is used the moment it is made."""
+    claims = jwt.decode(TokenKey(SECRET).issue(ANN, HOUR)[0], options={"verify_signature": False})
+    early = jwt.encode({**claims, "iat": claims["iat"] + 5}, SECRET, algorithm="HS256")
+    assert TokenKey(SECRET).verify(early).id == ANN.id
 
 
 def test_a_short_key_is_refused() -> None:
