@@ -9,6 +9,7 @@ route that only services may call takes the parameter
 and in a test gets `TokenKey(key).issue(service_user("checkout"), lifetime)` as its Bearer token.
 """
 
+import hmac
 import os
 import secrets
 import tempfile
@@ -44,6 +45,8 @@ class User:
     name: str
     role: Role = "customer"
     token: str = field(default="", repr=False)
+    session: str = ""
+    """Id of the sign-in that the token is of, which can be ended; empty where there is none."""
 
 
 class TokenKey:
@@ -84,10 +87,15 @@ class TokenKey:
             "email": user.email,
             "name": user.name,
             "role": user.role,
+            "sid": user.session,
             "iat": now,
             "exp": expires,
         }
         return jwt.encode(claims, self._secret, algorithm=ALGORITHM), expires
+
+    def derived(self, purpose: str) -> str:
+        """A key for another purpose, from which this one cannot be told."""
+        return hmac.new(self._secret.encode(), purpose.encode(), "sha256").hexdigest()
 
     def verify(self, token: str) -> User:
         """The user that the token speaks of.
@@ -112,7 +120,8 @@ class TokenKey:
         except jwt.InvalidTokenError as error:
             raise unauthorized("The token is not valid: sign in again.") from error
         role: Role = claims["role"] if claims["role"] in get_args(Role) else "customer"
-        return User(claims["sub"], str(claims["email"]), str(claims["name"]), role, token)
+        who = str(claims["email"]), str(claims["name"])
+        return User(claims["sub"], *who, role, token, str(claims.get("sid", "")))
 
 
 def unauthorized(detail: str) -> Problem:
