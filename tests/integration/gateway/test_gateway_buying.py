@@ -2,15 +2,18 @@
 
 import sqlite3
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import pytest
 
+from observability.faults import FlagFile
 from services.checkout.model import Order
 from tests.integration.gateway.conftest import ADMIN
 from tests.support.address import ADDRESS
 from tests.support.pages import Browser, Page
 from tests.support.shop import RunningShop
+from tests.support.waiting import eventually
 
 KEY = "idempotency_key"
 GOOD_CARD, BAD_CARD = "4242 4242 4242 4242", "4000 0000 0000 0002"
@@ -95,6 +98,34 @@ def test_a_form_that_was_sent_before_leads_to_the_order_that_it_placed(
     assert "Keizersgracht 1" in second.text
     orders = [link for link in browser.open("/orders").links if link.startswith("/orders/")]
     assert len(orders) == 1
+
+
+def orders_stored(shop: RunningShop) -> int:
+    """How many orders checkout has."""
+    with closing(sqlite3.connect(shop.state / "data" / "checkout.db", timeout=10)) as database:
+        return int(database.execute("SELECT count(*) FROM orders").fetchone()[0])
+
+
+def test_an_order_that_is_still_at_work_is_shown_instead_of_the_form_again(
+    browser: Browser, checkout: Page, shop: RunningShop
+) -> None:
+    """The catalogue dies when the order is stored: it is there, and comes to its end later."""
+    before = orders_stored(shop)
+    flags = FlagFile(shop.state / "flags.json")
+    flags.set({"catalog.latency_ms": "1500"})
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            placing = pool.submit(place, browser, checkout)
+            eventually(lambda: orders_stored(shop) > before, what="the order", every=0.02)
+            shop.kill("catalog")
+            page = placing.result()
+    finally:
+        flags.clear([])
+        shop.start("catalog")
+    assert page.path.startswith("/orders/")
+    assert "still at work on it" in page.text
+    address = page.path.partition("?")[0]
+    eventually(lambda: "Shipped" in browser.open(address).text, within=60, what="the parcel")
 
 
 def test_orders_are_listed_page_by_page(
