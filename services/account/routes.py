@@ -125,11 +125,11 @@ async def sign_in(who: SignIn, parts: Use, source: Source) -> SessionOut:
         account = await session.scalar(select(Account).where(Account.email == who.email))
     stored = account.password_hash if account else None
     with _counted(account, source):
-        if not await _is_right(parts, (source, who.email), stored, who.password):
+        right = await _is_right(parts, (source, who.email), stored, who.password)
+        if account is None or not right:
             raise unauthorized("No account has this e-mail address and this password.")
-    assert account is not None  # noqa: S101 - for the type checker: no password is right without
-    await _renew_hash(parts, account, who.password)
-    token, expires_at = await parts.sessions.open(account)
+        await _renew_hash(parts, account, who.password)
+        token, expires_at = await parts.sessions.open(account)
     SIGN_INS.labels("ok").inc()
     log.info("signed_in", account_id=account.id)
     audit("sign_in", actor=account.id, target=f"account {account.id}", source=source)
@@ -267,6 +267,7 @@ async def _store_hash(
             raise Problem(409, "Password changed meanwhile", "Another request changed it.")
         if ending is not None:
             await end_others(session, ending)
+    account.password_hash = new_hash
 
 
 def _out(account: Account) -> AccountOut:

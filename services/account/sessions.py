@@ -30,12 +30,20 @@ class Sessions:
         self._lifetime = lifetime
 
     async def open(self, account: Account) -> tuple[str, datetime]:
-        """Sign somebody in; returns the token and when it expires."""
+        """Sign somebody in; returns the token and when it expires.
+
+        Raises:
+            Problem: 401, the password is no longer the one that was verified.
+        """
         session_id = uuid4().hex
         role: Role = "admin" if account.role == "admin" else "customer"
         user = User(account.id, account.email, account.name, role, session=session_id)
         token, expires_at = self._key.issue(user, self._lifetime)
         async with self._db.session() as session:
+            # Waits for a change of the password, which ends the sessions that there are by then.
+            now = select(Account.password_hash).where(Account.id == account.id).with_for_update()
+            if await session.scalar(now) != account.password_hash:
+                raise unauthorized("The password was changed meanwhile: sign in again.")
             await session.execute(delete(Session).where(Session.expires_at < utc_now()))
             session.add(Session(id=session_id, account_id=account.id, expires_at=expires_at))
         return token, expires_at

@@ -5,15 +5,19 @@ import statistics
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 
+from services.account.model import Account
+from services.account.sessions import Sessions
 from services.kit.auth import TokenKey
 from services.kit.database import Database
+from services.kit.problems import Problem
 from tests.support.audit import audited
 from tests.support.services import KEY, bearer, make, serving
 
@@ -149,6 +153,24 @@ async def test_a_new_password_ends_all_sessions_but_the_one_that_set_it(
     answer = await account.put("/accounts/me/password", json=change, headers=headers)
     assert answer.status_code == 204
     assert [await check(account, token) for token in tokens] == [204, 401, 401]
+
+
+async def test_a_sign_in_that_a_new_password_overtakes_fails(
+    account: httpx.AsyncClient, database_url: str
+) -> None:
+    """Verified with the old password, it would be a session that the change did not end."""
+    await account.post("/accounts", json=ANN)
+    token = (await sign_in(account)).json()["token"]
+    db = Database(database_url, "account")
+    async with db.read() as session:
+        verified = (await session.scalars(select(Account))).one()
+    change = {"current_password": PASSWORD, "new_password": "battery staple"}
+    headers = {"Authorization": f"Bearer {token}"}
+    await account.put("/accounts/me/password", json=change, headers=headers)
+    with pytest.raises(Problem) as caught:
+        await Sessions(db, TokenKey(KEY), timedelta(hours=1)).open(verified)
+    assert caught.value.status == 401
+    await db.close()
 
 
 async def test_guessing_is_stopped_for_who_guesses_and_no_one_else(
