@@ -80,7 +80,8 @@ def test_a_card_number_reaches_no_log(http: httpx.Client, shop: RunningShop) -> 
     good = ORDER | {"payment": {"card_number": "5105105105105100"}}
     assert http.post("/api/orders", json=good, headers=key()).status_code == 201
     for service in shop.services:
-        assert "5105" not in shop.log(service).replace(" ", "")
+        # Half of it: four digits are found in many a time or id.
+        assert "51051051" not in shop.log(service).replace(" ", "")
 
 
 def test_the_cart_is_changed_and_emptied(http: httpx.Client) -> None:
