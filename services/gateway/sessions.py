@@ -15,6 +15,7 @@ from itsdangerous import BadSignature, URLSafeTimedSerializer
 from starlette.datastructures import FormData
 
 from services.gateway.models import Session
+from services.gateway.settings import GatewaySettings
 from services.gateway.shop import shop_of
 from services.kit.auth import TokenKey, User
 from services.kit.problems import Problem
