@@ -193,17 +193,17 @@ async def test_guessing_is_stopped_for_who_guesses_and_no_one_else(
 async def test_a_flood_of_sign_ins_is_turned_away_instead_of_piling_up(
     account: httpx.AsyncClient,
 ) -> None:
-    """Of a hundred at once some are told to come again, and then whoever comes gets in."""
+    """Of forty at once some are told to come again, and then whoever comes gets in."""
     await account.post("/accounts", json=ANN)
 
     async def guess(number: int) -> httpx.Response:
         credentials = {"email": f"nobody{number}@example.org", "password": "wrong"}
         return await account.post("/sessions", json=credentials)
 
-    answers = await asyncio.gather(*(guess(number) for number in range(100)))
+    answers = await asyncio.gather(*(guess(number) for number in range(40)))
     assert {answer.status_code for answer in answers} == {401, 503}
-    busy = next(answer for answer in answers if answer.status_code == 503)
-    assert busy.headers["Retry-After"] == "1"
+    busy = [answer for answer in answers if answer.json()["title"] == "Too busy"]
+    assert {answer.headers["Retry-After"] for answer in busy} == {"1"}
     assert (await sign_in(account)).status_code == 201
 
 
