@@ -70,7 +70,7 @@ test: check servers ## Prove it: lint, types, unit, integration and end-to-end o
 	$(BIN)/pytest tests/e2e $(LONG:%=--ignore=%)
 
 proofs: servers ## The long ones: 200 orders under kills, outages, scaling, drills
-	$(BIN)/pytest $(LONG)
+	OUTAGE_SECONDS=$${OUTAGE_SECONDS:-30} $(BIN)/pytest $(LONG)
 
 drill: setup ## Every scenario on the running stack: fault, alert, notification, resolved
 	$(BIN)/belfry drill $(ARGS)

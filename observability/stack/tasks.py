@@ -3,13 +3,13 @@
 import contextlib
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import typer
 from rich.console import Console
 
-from observability.exits import DOES_NOT_HOLD, HOLDS
+from observability.exits import DOES_NOT_HOLD, HOLDS, UsageError
 from observability.settings import Settings, load_settings
 from observability.stack import audited, control, display, plan, runner
 from observability.stack import logs as files
@@ -61,6 +61,8 @@ def down() -> int:
     if lock.holder() is None:
         typer.echo(f"no stack is running on {settings.state_dir}")
         return HOLDS
+    # before, while there is still a Collector to take it
+    audited.record(settings, "down", "stack")
     # it may be about to end, or only just beginning, and not listen: then the lock tells
     with contextlib.suppress(control.NotRunningError):
         control.ask(settings, "stop", timeout=_STOP_SECONDS)
@@ -112,13 +114,7 @@ def restart(name: str, version: str | None, timeout: float) -> int:
     Raises:
         UsageError: nothing of this name runs.
     """
-    settings = load_settings()
-    return _change(
-        settings,
-        name,
-        timeout,
-        lambda: control.ask(settings, "restart", name=name, version=version, timeout=_STOP_SECONDS),
-    )
+    return _change("restart", name, timeout, version=version)
 
 
 def scale(target: str, timeout: float) -> int:
@@ -127,23 +123,29 @@ def scale(target: str, timeout: float) -> int:
     Raises:
         UsageError: not NAME=N, or this cannot be scaled to that.
     """
-    settings = load_settings()
     ((name, replicas),) = plan.parse_scale([target]).items()
-
-    def change() -> None:
-        control.ask(settings, "scale", name=name, replicas=replicas, timeout=_STOP_SECONDS)
-        audited.record(settings, "scale", name, replicas=str(replicas))
-
-    return _change(settings, name, timeout, change)
+    return _change("scale", name, timeout, replicas=replicas)
 
 
-def _change(settings: Settings, name: str, timeout: float, change: Callable[[], object]) -> int:
+def _change(action: str, name: str, timeout: float, **asked: object) -> int:
+    """Have the supervisor change something and wait until all of that name is ready."""
+    settings = load_settings()
     try:
-        change()
+        _ask_on_record(settings, action, name, asked)
         return _wait_for(settings, name, timeout)
     except control.NotRunningError as error:
         typer.echo(str(error), err=True)
         return DOES_NOT_HOLD
+
+
+def _ask_on_record(settings: Settings, action: str, name: str, asked: dict[str, object]) -> None:
+    detail = {key: str(value) for key, value in asked.items() if value is not None}
+    try:
+        control.ask(settings, action, name=name, timeout=_STOP_SECONDS, **asked)
+    except UsageError as error:
+        audited.record(settings, action, name, outcome="failure", reason=str(error), **detail)
+        raise
+    audited.record(settings, action, name, **detail)
 
 
 def _wait_for(settings: Settings, name: str, timeout: float) -> int:

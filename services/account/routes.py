@@ -1,6 +1,9 @@
 """The account service's HTTP API."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from typing import Annotated
 from uuid import uuid4
 
@@ -11,13 +14,20 @@ from sqlalchemy import select, update
 from observability import audit, counter, get_logger
 from services.account.model import Account
 from services.account.passwords import Passwords
+from services.account.sessions import Sessions, end_others
 from services.account.settings import Settings
+from services.account.throttle import Throttle
 from services.kit.auditing import Source
 from services.kit.auth import SCHEME, CurrentUser, Role, TokenKey, User, unauthorized
 from services.kit.database import Database
 from services.kit.problems import Problem
 
 SIGN_INS = counter("shop_sign_ins_total", "Attempts to sign in.", ["outcome"])
+REFUSALS: dict[int, str] = {
+    HTTPStatus.UNAUTHORIZED: "refused",
+    HTTPStatus.TOO_MANY_REQUESTS: "throttled",
+}
+NOBODY = "unknown account"
 log = get_logger(__name__)
 router = APIRouter()
 
@@ -83,9 +93,9 @@ class Parts:
 
     def __init__(self, db: Database, key: TokenKey, settings: Settings) -> None:
         self.db = db
-        self.key = key
-        self.lifetime = timedelta(seconds=settings.token_ttl_seconds)
         self.passwords = Passwords()
+        self.throttle = Throttle()
+        self.sessions = Sessions(db, key, timedelta(seconds=settings.token_ttl_seconds))
 
 
 def _parts(request: Request) -> Parts:
@@ -110,24 +120,64 @@ async def sign_up(new: SignUp, parts: Use, source: Source) -> AccountOut:
 
 @router.post("/sessions", status_code=201)
 async def sign_in(who: SignIn, parts: Use, source: Source) -> SessionOut:
-    """Sign in; 401 if there is no such account or the password is another."""
+    """Sign in; 401 if there is no such account or the password is another, 429 after too many."""
     async with parts.db.read() as session:
         account = await session.scalar(select(Account).where(Account.email == who.email))
     stored = account.password_hash if account else None
-    verified = await parts.passwords.verify(stored, who.password)
-    if account is None or not verified:
-        SIGN_INS.labels("refused").inc()
-        log.warning("sign_in_refused", account_id=account.id if account else None)
-        target = f"account {account.id}" if account else "unknown account"
-        audit("sign_in", actor="anonymous", target=target, outcome="denied", source=source)
-        raise unauthorized("No account has this e-mail address and this password.")
-    await _renew_hash(parts, account, who.password)
-    user = User(account.id, account.email, account.name, _role(account))
-    token, expires_at = parts.key.issue(user, parts.lifetime)
+    with _counted(account, source):
+        right = await _is_right(parts, (source, who.email), stored, who.password)
+        if account is None or not right:
+            raise unauthorized("No account has this e-mail address and this password.")
+        await _renew_hash(parts, account, who.password)
+        token, expires_at = await parts.sessions.open(account)
     SIGN_INS.labels("ok").inc()
     log.info("signed_in", account_id=account.id)
     audit("sign_in", actor=account.id, target=f"account {account.id}", source=source)
     return SessionOut(token=token, expires_at=expires_at, account=_out(account))
+
+
+@contextmanager
+def _counted(account: Account | None, source: str) -> Iterator[None]:
+    """Count and record a sign-in that is refused."""
+    try:
+        yield
+    except Problem as problem:
+        SIGN_INS.labels(REFUSALS.get(problem.status, "failed")).inc()
+        account_id = account.id if account else None
+        log.warning("sign_in_refused", account_id=account_id, why=problem.title)
+        who = {"actor": "anonymous", "target": f"account {account_id}" if account else NOBODY}
+        audit("sign_in", **who, outcome=_outcome(problem), source=source, reason=problem.title)
+        raise
+
+
+def _outcome(problem: Problem) -> str:
+    return "denied" if problem.status in REFUSALS else "failure"
+
+
+async def _is_right(parts: Parts, key: tuple[str, str], stored: str | None, password: str) -> bool:
+    """Whether a password is that of the account.
+
+    Raises:
+        Problem: 429 after too many wrong ones; 503 there is too much to do.
+    """
+    parts.throttle.check(key)
+    right = await parts.passwords.verify(stored, password)
+    (parts.throttle.right if right else parts.throttle.wrong)(key)
+    return right
+
+
+@router.get("/sessions/current", status_code=204)
+async def check_session(user: CurrentUser, parts: Use) -> None:
+    """Whether the token may still be used: 401 if its sign-in has been ended."""
+    await parts.sessions.check(user)
+
+
+@router.delete("/sessions/current", status_code=204)
+async def sign_out(user: CurrentUser, parts: Use, source: Source) -> None:
+    """End the sign-in of this token; others of the same account go on."""
+    await parts.sessions.end(user)
+    log.info("signed_out", account_id=user.id)
+    audit("sign_out", actor=user.id, target=f"account {user.id}", source=source)
 
 
 @router.get("/accounts/me")
@@ -140,13 +190,17 @@ async def me(user: CurrentUser, parts: Use) -> AccountOut:
 async def change_password(
     change: PasswordChange, user: CurrentUser, parts: Use, source: Source
 ) -> None:
-    """Set a new password; 401 if the present one is another than said."""
+    """Set a new password, ending all other sign-ins; 401 if the present one is another."""
     account = await _own(parts, user)
-    if not await parts.passwords.verify(account.password_hash, change.current_password):
-        log.warning("password_change_refused", account_id=user.id)
-        _audit_password(user, source, "denied")
-        raise unauthorized("The current password is another.")
-    await _store_hash(parts, account, change.new_password)
+    key, stored = (source, account.email), account.password_hash
+    try:
+        if not await _is_right(parts, key, stored, change.current_password):
+            raise unauthorized("The current password is another.")
+        await _store_hash(parts, account, change.new_password, ending=user)
+    except Problem as problem:
+        log.warning("password_change_refused", account_id=user.id, why=problem.title)
+        _audit_password(user, source, _outcome(problem))
+        raise
     log.info("password_changed", account_id=user.id)
     _audit_password(user, source, "success")
 
@@ -175,7 +229,8 @@ async def create(parts: Parts, new: SignUp, role: Role) -> str | None:
 
 
 async def _own(parts: Parts, user: User) -> Account:
-    """The account that the token speaks of; 401 when it is gone."""
+    """The account that the token speaks of; 401 when it is gone, or signed out."""
+    await parts.sessions.check(user)
     async with parts.db.read() as session:
         account = await session.get(Account, user.id)
     if account is None:
@@ -189,8 +244,17 @@ async def _renew_hash(parts: Parts, account: Account, password: str) -> None:
         await _store_hash(parts, account, password)
 
 
-async def _store_hash(parts: Parts, account: Account, password: str) -> None:
-    """Replace the hash that was verified; 409 if another request replaced it meanwhile."""
+async def _store_hash(
+    parts: Parts, account: Account, password: str, ending: User | None = None
+) -> None:
+    """Replace the hash that was verified; 409 if another request replaced it meanwhile.
+
+    Args:
+        parts: what the routes work with.
+        account: whose hash.
+        password: of which a hash is to be stored.
+        ending: whose other sign-ins are to end with it.
+    """
     new_hash = await parts.passwords.hash(password)
     statement = (
         update(Account)
@@ -201,10 +265,9 @@ async def _store_hash(parts: Parts, account: Account, password: str) -> None:
     async with parts.db.session() as session:
         if (await session.execute(statement)).scalar() is None:
             raise Problem(409, "Password changed meanwhile", "Another request changed it.")
-
-
-def _role(account: Account) -> Role:
-    return "admin" if account.role == "admin" else "customer"
+        if ending is not None:
+            await end_others(session, ending)
+    account.password_hash = new_hash
 
 
 def _out(account: Account) -> AccountOut:

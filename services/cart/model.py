@@ -19,6 +19,8 @@ class Cart(Base):
 
     account_id: Mapped[str] = mapped_column(String(64), primary_key=True)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    revision: Mapped[int] = mapped_column(Integer)
+    """Goes up with each change."""
 
 
 class CartItem(Base):
@@ -31,4 +33,6 @@ class CartItem(Base):
     )
     product_id: Mapped[str] = mapped_column(String(64), primary_key=True)
     quantity: Mapped[int] = mapped_column(Integer)
+    revision: Mapped[int] = mapped_column(Integer)
+    """Of the cart when it was put there or its quantity set."""
     added_at: Mapped[datetime] = mapped_column(UtcDateTime)

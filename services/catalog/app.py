@@ -1,7 +1,5 @@
 """The catalog service: `uvicorn services.catalog.app:app`."""
 
-import asyncio
-import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -9,12 +7,13 @@ from fastapi import FastAPI
 
 from observability import get_logger
 from services.catalog.products import Products
-from services.catalog.routes import Parts, router, sweep
+from services.catalog.routes import Parts, router
 from services.catalog.seed import seed
 from services.catalog.settings import Settings
 from services.kit.app import create_app
 from services.kit.cache import open_shared
 from services.kit.database import Database
+from services.kit.periodic import periodic
 from services.kit.settings import load
 
 log = get_logger(__name__)
@@ -31,11 +30,8 @@ def make(settings: Settings) -> FastAPI:
         await db.migrate()
         if added := await seed(db):
             log.info("catalog_seeded", products=added)
-        sweeper = asyncio.create_task(_sweep_forever(parts, settings.sweep_seconds))
-        yield
-        sweeper.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await sweeper
+        async with periodic("expiring reservations", parts.sweep, settings.sweep_seconds):
+            yield
         if shared:
             await shared.aclose()
         await db.close()
@@ -49,15 +45,6 @@ def make(settings: Settings) -> FastAPI:
     )
     app.state.parts = parts
     return app
-
-
-async def _sweep_forever(parts: Parts, seconds: float) -> None:
-    while True:
-        try:
-            await sweep(parts)
-        except Exception as error:
-            log.error("reservation_sweep_failed", error=str(error))
-        await asyncio.sleep(seconds)
 
 
 app = make(load(Settings))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import ColumnElement, func, select
 
 from services.catalog.model import CURRENCY, Product
 from services.catalog.settings import Settings
@@ -38,36 +38,35 @@ class Products:
             shared=shared,
         )
 
-    async def page(self, query: str, category: str, page: int, page_size: int) -> JsonObject:
-        """One page of the products that match, and how many match in all."""
+    async def page(
+        self, query: str, category: str, page: int, page_size: int
+    ) -> tuple[JsonObject, float]:
+        """One page of the products that match, and how many match in all; its age in seconds."""
         words = sorted(set(query.casefold().split()))
 
         async def load() -> JsonObject:
             return await self._load_page(words, category, page, page_size)
 
         key = orjson.dumps(["page", words, category, page, page_size]).decode()
-        found: JsonObject = await self._cache.get(key, load)
-        return found
+        return await self._cache.aged(key, load)
 
-    async def one(self, product_id: str) -> JsonObject | None:
-        """A product, or None."""
+    async def one(self, product_id: str) -> tuple[JsonObject | None, float]:
+        """A product, or None, and the age of that in seconds."""
 
         async def load() -> JsonObject | None:
             return next(iter(await self.by_ids([product_id])), None)
 
-        found: JsonObject | None = await self._cache.get(f"one:{product_id}", load)
-        return found
+        return await self._cache.aged(f"one:{product_id}", load)
 
-    async def categories(self) -> list[str]:
-        """The names of all categories."""
+    async def categories(self) -> tuple[list[str], float]:
+        """The names of all categories, and the age of that in seconds."""
 
         async def load() -> list[str]:
             async with self._db.read() as session:
                 names = select(Product.category).distinct().order_by(Product.category)
                 return list(await session.scalars(names))
 
-        found: list[str] = await self._cache.get("categories", load)
-        return found
+        return await self._cache.aged("categories", load)
 
     async def by_ids(self, ids: Sequence[str]) -> list[JsonObject]:
         """The products of these ids as they are now, in the order asked; unknown ones left out."""
@@ -76,15 +75,24 @@ class Products:
             found = {row.id: _shown(row) for row in rows}
         return [found[one] for one in dict.fromkeys(ids) if one in found]
 
-    async def change(self, product_id: str, changes: dict[str, int]) -> JsonObject | None:
-        """Set price or stock and make what caches hold void; returns the product, or None."""
-        statement = update(Product).where(Product.id == product_id).values(**changes)
+    async def change(
+        self, product_id: str, changes: dict[str, int]
+    ) -> tuple[JsonObject, JsonObject] | None:
+        """Set price or stock and make what caches hold void.
+
+        Returns:
+            The product before and after; None if there is none.
+        """
         async with self._db.session() as session:
-            row = (await session.scalars(statement.returning(Product))).one_or_none()
-        if row is None:
-            return None
+            row = await session.get(Product, product_id, with_for_update=True)
+            if row is None:
+                return None
+            before = _shown(row)
+            for name, value in changes.items():
+                setattr(row, name, value)
+            after = _shown(row)
         await self._cache.invalidate()
-        return _shown(row)
+        return before, after
 
     async def _load_page(
         self, words: list[str], category: str, page: int, page_size: int

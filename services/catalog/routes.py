@@ -1,29 +1,29 @@
 """The catalog service's HTTP API."""
 
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, Field, StringConstraints, model_validator
 
 from observability import audit, counter, get_logger
 from services.catalog.model import Reservation
 from services.catalog.products import Products
-from services.catalog.reservations import Reservations, merged
+from services.catalog.reservations import SWEEP_BATCH, Reservations, merged
 from services.kit.auditing import Source
-from services.kit.auth import AdminUser
+from services.kit.auth import CurrentUser, ServiceUser, require_admin
 from services.kit.database import Database
+from services.kit.fields import Id, PathId
 from services.kit.problems import Problem
 
 RESERVATIONS = counter("shop_reservations_total", "Stock reservations.", ["outcome"])
 log = get_logger(__name__)
 router = APIRouter()
 
-ID = r"^[A-Za-z0-9_-]{1,64}$"
 LARGEST = 1_000_000_000
-Text = Annotated[str, StringConstraints(max_length=100, pattern=r"^[^\x00]*$")]
-ProductId = Annotated[str, Path(pattern=ID)]
-OrderId = Annotated[str, Path(pattern=ID)]
+SearchText = Annotated[str, StringConstraints(max_length=100, pattern=r"^[^\x00]*$")]
+AUDITED = {"price_cents": "price_change", "stock": "stock_change"}
 
 
 class Parts:
@@ -32,6 +32,14 @@ class Parts:
     def __init__(self, db: Database, products: Products) -> None:
         self.products = products
         self.reservations = Reservations(db)
+
+    async def sweep(self) -> bool:
+        """Expire reservations that are due; returns whether there may be more."""
+        expired = await self.reservations.expire()
+        for order_id in expired:
+            RESERVATIONS.labels("expired").inc()
+            log.warning("reservation_expired", order_id=order_id)
+        return len(expired) == SWEEP_BATCH
 
 
 def _parts(request: Request) -> Parts:
@@ -45,11 +53,9 @@ Use = Annotated[Parts, Depends(_parts)]
 class Wanted(BaseModel):
     """Which products to list."""
 
-    id: list[Annotated[str, StringConstraints(pattern=ID)]] | None = Field(
-        default=None, max_length=100
-    )
-    query: Text = ""
-    category: Text = ""
+    id: list[Id] | None = Field(default=None, max_length=100)
+    query: SearchText = ""
+    category: SearchText = ""
     page: int = Field(default=1, ge=1, le=10_000)
     page_size: int = Field(default=12, ge=1, le=100)
 
@@ -92,14 +98,14 @@ class ProductChange(BaseModel):
 class Line(BaseModel):
     """How many of one product."""
 
-    product_id: Annotated[str, StringConstraints(pattern=ID)]
+    product_id: Id
     quantity: int = Field(ge=1, le=1000)
 
 
 class NewReservation(BaseModel):
     """Stock to set aside for an order for some time."""
 
-    order_id: Annotated[str, StringConstraints(pattern=ID)]
+    order_id: Id
     lines: list[Line] = Field(min_length=1, max_length=100)
     ttl_seconds: float = Field(default=300, gt=0, le=86_400)
 
@@ -113,50 +119,69 @@ class ReservationOut(BaseModel):
 
 
 @router.get("/products")
-async def list_products(wanted: Annotated[Wanted, Query()], parts: Use) -> PageOut:
+async def list_products(
+    wanted: Annotated[Wanted, Query()], parts: Use, response: Response
+) -> PageOut:
     """Products by words and category, a page at a time; or, by repeated `id`, these as of now."""
     if wanted.id is None:
-        found = await parts.products.page(
+        found, age = await parts.products.page(
             wanted.query, wanted.category, wanted.page, wanted.page_size
         )
+        _tell_age(response, age)
         return PageOut(**found)
     items = [ProductOut(**one) for one in await parts.products.by_ids(wanted.id)]
     return PageOut(items=items, total=len(items), page=1, page_size=len(items))
 
 
 @router.get("/products/{product_id}")
-async def show_product(product_id: ProductId, parts: Use) -> ProductOut:
+async def show_product(product_id: PathId, parts: Use, response: Response) -> ProductOut:
     """One product."""
-    product = await parts.products.one(product_id)
+    product, age = await parts.products.one(product_id)
     if product is None:
         raise _no_such(product_id)
+    _tell_age(response, age)
     return ProductOut(**product)
 
 
 @router.get("/categories")
-async def list_categories(parts: Use) -> list[str]:
+async def list_categories(parts: Use, response: Response) -> list[str]:
     """The names of all categories."""
-    return await parts.products.categories()
+    names, age = await parts.products.categories()
+    _tell_age(response, age)
+    return names
 
 
 @router.patch("/products/{product_id}")
 async def change_product(
-    product_id: ProductId, change: ProductChange, admin: AdminUser, parts: Use, source: Source
+    product_id: PathId, change: ProductChange, user: CurrentUser, parts: Use, source: Source
 ) -> ProductOut:
-    """Set price or stock; shoppers see it within the staleness of the cache."""
+    """Set price or stock, as an admin; shoppers see it within the staleness of the cache."""
     changes: dict[str, Any] = change.model_dump(exclude_none=True)
-    product = await parts.products.change(product_id, changes)
-    if product is None:
-        raise _no_such(product_id)
-    log.info("product_changed", product_id=product_id, account_id=admin.id, **changes)
-    for field, value in changes.items():
-        action = "price_change" if field == "price_cents" else "stock_change"
-        audit(action, actor=admin.id, target=f"product {product_id}", source=source, new=value)
-    return ProductOut(**product)
+    who = {"actor": user.id, "target": f"product {product_id}", "source": source}
+    try:
+        require_admin(user)
+        found = await parts.products.change(product_id, changes)
+        if found is None:
+            raise _no_such(product_id)
+    except Problem as problem:
+        outcome = "denied" if problem.status == HTTPStatus.FORBIDDEN else "failure"
+        _audit(who, changes, {}, outcome)
+        raise
+    before, after = found
+    _audit(who, changes, before, "success")
+    log.info("product_changed", product_id=product_id, account_id=user.id, **changes)
+    return ProductOut(**after)
+
+
+def _audit(
+    who: dict[str, str], changes: dict[str, Any], before: dict[str, Any], outcome: str
+) -> None:
+    for field, new in changes.items():
+        audit(AUDITED[field], **who, outcome=outcome, old=before.get(field), new=new)
 
 
 @router.post("/reservations", status_code=201)
-async def reserve(new: NewReservation, parts: Use) -> ReservationOut:
+async def reserve(new: NewReservation, parts: Use, _caller: ServiceUser) -> ReservationOut:
     """Set stock aside; repeating it is harmless. 409 names the product that is out of stock."""
     lines = merged((line.product_id, line.quantity) for line in new.lines)
     lifetime = timedelta(seconds=new.ttl_seconds)
@@ -172,7 +197,7 @@ async def reserve(new: NewReservation, parts: Use) -> ReservationOut:
 
 
 @router.post("/reservations/{order_id}/commit")
-async def commit(order_id: OrderId, parts: Use) -> ReservationOut:
+async def commit(order_id: PathId, parts: Use, _caller: ServiceUser) -> ReservationOut:
     """Make the reservation final; repeating it is harmless."""
     reservation = await parts.reservations.commit(order_id)
     RESERVATIONS.labels("committed").inc()
@@ -181,18 +206,16 @@ async def commit(order_id: OrderId, parts: Use) -> ReservationOut:
 
 
 @router.delete("/reservations/{order_id}", status_code=204)
-async def release(order_id: OrderId, parts: Use) -> None:
+async def release(order_id: PathId, parts: Use, _caller: ServiceUser) -> None:
     """Give the stock back, also after a commit; repeating it is harmless."""
     if await parts.reservations.release(order_id):
         RESERVATIONS.labels("released").inc()
         log.info("reservation_released", order_id=order_id)
 
 
-async def sweep(parts: Parts) -> None:
-    """Expire what is due."""
-    for order_id in await parts.reservations.expire():
-        RESERVATIONS.labels("expired").inc()
-        log.warning("reservation_expired", order_id=order_id)
+def _tell_age(response: Response, age: float) -> None:
+    """Whoever caches the answer must count from when the database was read."""
+    response.headers["Age"] = str(int(age))
 
 
 def _no_such(product_id: str) -> Problem:

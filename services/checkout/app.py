@@ -1,7 +1,6 @@
 """The checkout service: `uvicorn services.checkout.app:app`."""
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -23,8 +22,12 @@ from services.kit.app import create_app
 from services.kit.client import ServiceClient
 from services.kit.database import Database
 from services.kit.outbox import Relay
+from services.kit.periodic import periodic
 from services.kit.queue import SHOP, Attachment, Consumer, open_queue
 from services.kit.settings import load
+
+COUNT_SECONDS = 2.0
+"""How often the unfinished orders are counted."""
 
 
 def make(settings: Settings) -> FastAPI:
@@ -50,11 +53,12 @@ def make(settings: Settings) -> FastAPI:
         attachment = app.state.attachment = Attachment(queue, SHOP, [consumer])
         attachment.start()
         relay.start()
-        recovery = asyncio.create_task(Recovery(progress, saga, settings.recovery_seconds).run())
-        yield
-        recovery.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await recovery
+        recovery = Recovery(progress, saga, settings.parcel_seconds)
+        async with (
+            periodic("order recovery", recovery.resume_abandoned, settings.recovery_seconds),
+            periodic("order count", recovery.count_unfinished, COUNT_SECONDS),
+        ):
+            yield
         await attachment.stop()
         await relay.stop()
         await queue.close()

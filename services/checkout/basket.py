@@ -5,10 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.kit.auth import User
+from services.kit.cache import Cache
 from services.kit.client import ServiceClient
 from services.kit.problems import Problem
 
 CURRENCY = "EUR"
+QUOTES_SECONDS = 30.0
+"""How long what shipping asks for a country is taken for unchanged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,8 @@ class Basket:
 
     lines: tuple[Line, ...]
     shipping_cents: int
+    cart_revision: int
+    """Of the cart that all this was found in."""
 
     @property
     def subtotal_cents(self) -> int:
@@ -54,6 +59,7 @@ class Baskets:
         self._cart = cart
         self._catalog = catalog
         self._shipping = shipping
+        self._quotes: Cache[list[dict[str, Any]]] = Cache("quotes", ttl=QUOTES_SECONDS)
 
     async def of(self, user: User, country: str, method: str) -> Basket:
         """The user's cart as it would be ordered now.
@@ -62,7 +68,8 @@ class Baskets:
             Problem: 409 empty cart, product gone or out of stock; 422 the country is not served
                 or not by that method; 502 to 504 a service is away.
         """
-        items = (await self._cart.get("/cart", token=user.token)).json()["items"]
+        cart = (await self._cart.get("/cart", token=user.token)).json()
+        items = cart["items"]
         if not items:
             raise Problem(409, "Cart empty", "There is nothing in the cart to be ordered.")
         count = sum(item["quantity"] for item in items)
@@ -70,7 +77,7 @@ class Baskets:
             self._products(items), self._shipping_price(country, count, method)
         )
         lines = tuple(_line(item, found.get(item["product_id"])) for item in items)
-        return Basket(lines, price)
+        return Basket(lines, price, cart["revision"])
 
     async def _products(self, items: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
         """All products in one call."""
@@ -79,9 +86,14 @@ class Baskets:
         return {product["id"]: product for product in page["items"]}
 
     async def _shipping_price(self, country: str, items: int, method: str) -> int:
-        params = {"country": country, "items": items}
-        quotes = (await self._shipping.get("/quotes", params=params)).json()["quotes"]
-        for quote in quotes:
+        async def ask() -> list[dict[str, Any]]:
+            params = {"country": country, "items": items}
+            quotes: list[dict[str, Any]] = (
+                await self._shipping.get("/quotes", params=params)
+            ).json()["quotes"]
+            return quotes
+
+        for quote in await self._quotes.get(f"{country} {items}", ask):
             if quote["method"] == method:
                 return int(quote["price_cents"])
         raise Problem(422, "Method not served", f"We do not ship {method} to {country}.")

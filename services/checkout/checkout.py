@@ -3,20 +3,23 @@
 import asyncio
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from services.checkout.basket import Basket, Baskets
 from services.checkout.model import Order, Status, Step
 from services.checkout.orders import Orders, Request
 from services.checkout.progress import Progress
-from services.checkout.saga import Saga, entered, new_driver, reason_of
+from services.checkout.saga import Saga, new_driver, reason_of
+from services.checkout.statuses import entered
 from services.kit.auth import User
 from services.kit.database import utc_now
 from services.kit.problems import Problem
 
 POLL_SECONDS = 0.05
 BEFORE_PAYMENT = frozenset({Step.RESERVE, Step.CHARGE, Step.COMMIT})
-AFTER_PAYMENT = frozenset({None, Step.CLEAR_CART})
+AFTER_PAYMENT = frozenset({None, Step.CLEAR_CART, Step.PARCEL})
 
 
 class Checkout:
@@ -59,8 +62,9 @@ class Checkout:
 
         Raises:
             Problem: 402 declined; 409 something about the cart, prices or stock; 422 not served,
-                or another request was made under the same key; 5xx a service is away (the order
-                is then brought to an end later: ask again under the same key).
+                or another request was made under the same key; 5xx a service is away: ask again
+                under the same key. With an `order_id` there is an order, which is brought to an
+                end in any case.
         """
         order = await self._orders.by_key(user.id, request.key)
         if order is None:
@@ -71,65 +75,67 @@ class Checkout:
             order, new = await self._orders.place(user, request, basket, driver)
             if new:
                 entered(order)
-                await self._saga.drive(order, driver)
-        if order.fingerprint != request.fingerprint:
-            detail = "This Idempotency-Key belongs to another request: use a new one."
-            raise Problem(422, "Idempotency-Key reused", detail)
-        return await self._answer(order.id)
+                with _about(order.id):
+                    await self._saga.drive(order, driver)
+        with _about(order.id):
+            if order.fingerprint != request.fingerprint:
+                detail = "This Idempotency-Key belongs to another request: use a new one."
+                raise Problem(422, "Idempotency-Key reused", detail)
+            return await self._answer(order.id)
 
-    async def cancel(self, user: User, order_id: str) -> None:
+    async def cancel(self, user: User, order_id: str, source: str) -> None:
         """Cancel an order that is not shipped yet; cancelling again changes nothing.
+
+        Args:
+            user: whose order.
+            order_id: the order's id.
+            source: address from which this is asked for.
 
         Raises:
             Problem: 404 no such order; 409 shipped already; 5xx a service is away (the order is
                 then cancelled later, if it can be).
         """
+        deadline = self._deadline()
+        while (order := await self._own(user, order_id)).status != Status.CANCELLED:
+            if order.status == Status.SHIPPED:
+                raise Problem(409, "Already shipped", f"Order {order_id} is on its way.")
+            _still_waiting(order_id, deadline)
+            then = _way_back_of(order)
+            if then is not None:  # else it is being cancelled, that may be another's work
+                await self._turn(order, then, source)
+            else:
+                await self._go_on_with(order)
+                await asyncio.sleep(POLL_SECONDS)
+
+    async def _own(self, user: User, order_id: str) -> Order:
         order = await self._orders.get(order_id)
         if order is None or order.account_id != user.id:
             raise no_such(order_id)
-        step = None if order.next_step is None else Step(order.next_step)
-        if order.status == Status.SHIPPED:
-            raise _shipped(order_id)
-        if order.status == Status.PENDING and step in BEFORE_PAYMENT:
-            await self._turn(order, Step.REFUND)
-        elif order.status == Status.PAID and step in AFTER_PAYMENT:
-            await self._turn(order, Step.CALL_OFF)
-        await self._until_cancelled(order_id)
+        return order
 
-    async def _turn(self, order: Order, then: Step) -> None:
+    async def _turn(self, order: Order, then: Step, source: str) -> None:
+        """Send the order that way, unless it has moved on since it was looked at."""
         driver = new_driver()
         why = reason_of(Problem(409, "Order cancelled", "Cancelled at the customer's wish."))
-        turned = await self._progress.interrupt(order, then, why, driver)
+        values = {"reason": why, "cancelled_from": source}
+        turned = await self._progress.interrupt(order, then, driver, values)
         if turned is not None:
             await self._saga.drive(turned, driver)
 
-    async def _until_cancelled(self, order_id: str) -> None:
-        """Return when the order is cancelled; that may be another's work."""
-        deadline = asyncio.get_running_loop().time() + self._answer_seconds
-        while True:
-            order = await self._orders.get(order_id)
-            if order is None:
-                raise no_such(order_id)
-            if order.status == Status.CANCELLED:
-                return
-            if order.next_step is None:
-                raise _shipped(order_id)
-            await self._go_on_with(order)
-            _still_waiting(order_id, deadline)
-            await asyncio.sleep(POLL_SECONDS)
+    def _deadline(self) -> float:
+        return asyncio.get_running_loop().time() + self._answer_seconds
 
     async def _answer(self, order_id: str) -> dict[str, Any]:
         """What the request that placed the order is answered, as soon as that is settled.
 
-        Not before the cart has been emptied: what is put into it next would be lost, or what was
-        in it be ordered once more.
+        Not before the cart has been emptied: what was in it could be ordered once more.
         """
-        deadline = asyncio.get_running_loop().time() + self._answer_seconds
+        deadline = self._deadline()
         while True:
             order = await self._orders.get(order_id)
             cleared = order is not None and order.next_step != Step.CLEAR_CART
             if order is not None and cleared and order.answer is not None:
-                return _body_of(order.answer, order_id)
+                return _body_of(order.answer)
             if order is not None:
                 await self._go_on_with(order)
             _still_waiting(order_id, deadline)
@@ -155,11 +161,30 @@ def no_such(order_id: str) -> Problem:
     return Problem(404, "No such order", f"You have no order {order_id}.")
 
 
-def _body_of(answer: dict[str, Any], order_id: str) -> dict[str, Any]:
+@contextmanager
+def _about(order_id: str) -> Iterator[None]:
+    """Have a problem say which order it is about: who asked can look at it."""
+    try:
+        yield
+    except Problem as problem:
+        problem.extra["order_id"] = order_id
+        raise
+
+
+def _way_back_of(order: Order) -> Step | None:
+    """Where to turn an order that is to be cancelled; None if it cannot be turned any more."""
+    if order.status == Status.PENDING and order.next_step in BEFORE_PAYMENT:
+        return Step.REFUND
+    if order.status == Status.PAID and order.next_step in AFTER_PAYMENT:
+        return Step.CALL_OFF
+    return None
+
+
+def _body_of(answer: dict[str, Any]) -> dict[str, Any]:
     if answer["status"] == 201:
         body: dict[str, Any] = answer["body"]
         return body
-    raise Problem(answer["status"], answer["title"], answer["detail"], order_id=order_id)
+    raise Problem(answer["status"], answer["title"], answer["detail"])
 
 
 def _check_total(basket: Basket, expected: int | None) -> None:
@@ -185,7 +210,3 @@ def _still_waiting(order_id: str, deadline: float) -> None:
             headers={"Retry-After": "1"},
             order_id=order_id,
         )
-
-
-def _shipped(order_id: str) -> Problem:
-    return Problem(409, "Already shipped", f"Order {order_id} is on its way.")

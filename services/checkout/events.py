@@ -1,20 +1,19 @@
 """What becomes of an order by what happens to its parcel."""
 
-from observability import get_logger, histogram
+from sqlalchemy import or_
+
+from observability import get_logger
 from services.checkout.model import Inbox, Order, Status, Step
-from services.checkout.saga import Saga, entered, reason_of
-from services.checkout.store import change, note
-from services.kit.database import Database, utc_now
+from services.checkout.saga import Saga, reason_of
+from services.checkout.statuses import entered
+from services.checkout.store import change, note, ship
+from services.kit.database import Database
 from services.kit.outbox import first_time
 from services.kit.problems import Problem
 from services.kit.queue import Message, RejectedError, TryLaterError
 
 QUEUE = "orders"
-TO_SHIPMENT = histogram(
-    "shop_order_to_shipment_seconds",
-    "Seconds from the order to its parcel.",
-    buckets=(0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600),
-)
+AWAITING_PARCEL = (Step.CLEAR_CART, Step.PARCEL, Step.CALL_OFF)
 STEPS = {
     "shipment.created": "parcel_handed_over",
     "shipment.in_transit": "parcel_in_transit",
@@ -54,13 +53,11 @@ class ShipmentEvents:
             if not await first_time(session, self._db, Inbox, QUEUE, message.id):
                 return
             # Each of these says that there is a parcel: they may overtake one another.
-            paid = [Order.id == order_id, Order.status == Status.PAID]
-            order = await change(session, paid, {"status": Status.SHIPPED})
+            order = await ship(session, order_id)
             if await session.get(Order, order_id) is None:
                 raise RejectedError(f"there is no order {order_id}")
             note(session, order_id, STEPS[message.routing_key], "done")
         if order is not None:
-            TO_SHIPMENT.observe((utc_now() - order.created_at).total_seconds())
             entered(order)
 
     async def _failed(self, message: Message, order_id: str) -> None:
@@ -70,6 +67,8 @@ class ShipmentEvents:
                 shippable = [
                     Order.id == order_id,
                     Order.status.in_([Status.PAID, Status.SHIPPED]),
+                    # Not one that is on the way back already: it would go that way twice.
+                    or_(Order.next_step.is_(None), Order.next_step.in_(AWAITING_PARCEL)),
                 ]
                 values = {"next_step": Step.REFUND, "reason": reason_of(why), "driven_until": None}
                 if await change(session, shippable, values) is not None:

@@ -4,7 +4,16 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, ForeignKey, Index, Integer, String, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Text,
+    UniqueConstraint,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from services.kit.database import UtcDateTime, utc_now
@@ -31,6 +40,7 @@ class Step(StrEnum):
     CHARGE = "charge"
     COMMIT = "commit_stock"
     CLEAR_CART = "clear_cart"
+    PARCEL = "request_parcel"
     CALL_OFF = "call_off_shipment"
     REFUND = "refund"
     RELEASE = "release_stock"
@@ -45,6 +55,7 @@ class Order(Base):
         UniqueConstraint("account_id", "idempotency_key", name="orders_idempotency_key"),
         Index("orders_of_account", "account_id", "created_at"),
         Index("orders_unfinished", "next_step", "driven_until"),
+        Index("orders_of_status", "status", "paid_at"),
     )
 
     id: Mapped[str] = mapped_column(String(64), primary_key=True)
@@ -56,6 +67,8 @@ class Order(Base):
     """Of the request, to tell a repeated one from another under the same key."""
     status: Mapped[str] = mapped_column(String(16))
     lines: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
+    cart_revision: Mapped[int] = mapped_column(Integer)
+    """Of the cart as it was ordered: what was put into it later stays in it."""
     subtotal_cents: Mapped[int] = mapped_column(BigInteger)
     shipping_cents: Mapped[int] = mapped_column(BigInteger)
     total_cents: Mapped[int] = mapped_column(BigInteger)
@@ -73,6 +86,10 @@ class Order(Base):
     """Why it is being or was cancelled: status, title and detail of a problem document."""
     answer: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     """What the request that placed it is answered, however often it is repeated."""
+    source: Mapped[str] = mapped_column(Text)
+    """Address from which it was placed."""
+    cancelled_from: Mapped[str | None] = mapped_column(Text)
+    """Address from which its customer asked to cancel it; null if nobody did."""
     headers: Mapped[dict[str, str]] = mapped_column(JSON)
     """Trace context of that request: whatever happens later belongs to the same trace."""
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)

@@ -4,7 +4,7 @@ import uuid
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from observability import capture_context
@@ -16,7 +16,9 @@ from services.kit.auth import User
 from services.kit.database import Database, utc_now
 from services.kit.outbox import record
 
-LISTED = 50
+PAGE_SIZE = 50
+
+Steps = list[SagaStep]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,8 @@ class Request:
     address: dict[str, str]
     shipping_method: str
     payment_token: str
+    source: str
+    """Address that it came from."""
 
 
 class Orders:
@@ -54,6 +58,7 @@ class Orders:
             "fingerprint": request.fingerprint,
             "status": Status.PENDING,
             "lines": [asdict(line) for line in basket.lines],
+            "cart_revision": basket.cart_revision,
             "subtotal_cents": basket.subtotal_cents,
             "shipping_cents": basket.shipping_cents,
             "total_cents": basket.total_cents,
@@ -64,6 +69,7 @@ class Orders:
             "next_step": Step.RESERVE,
             "driven_by": driver,
             "driven_until": utc_now() + self._lease,
+            "source": request.source,
             "headers": capture_context({}),
             "created_at": utc_now(),
         }
@@ -89,16 +95,19 @@ class Orders:
         async with self._db.read() as session:
             return await session.get(Order, order_id)
 
-    async def of(self, account_id: str) -> list[tuple[Order, list[SagaStep]]]:
-        """An account's latest orders and their steps, latest first."""
-        mine = select(Order).where(Order.account_id == account_id)
-        latest = mine.order_by(Order.created_at.desc(), Order.id).limit(LISTED)
+    async def of(self, account_id: str, page: int) -> tuple[list[tuple[Order, Steps]], int]:
+        """A page of an account's orders with their steps, latest first; and how many there are."""
+        mine = Order.account_id == account_id
+        latest = select(Order).where(mine).order_by(Order.created_at.desc(), Order.id)
         async with self._db.read() as session:
-            orders = list(await session.scalars(latest))
+            total = await session.scalar(select(func.count()).select_from(Order).where(mine))
+            found = await session.scalars(latest.offset((page - 1) * PAGE_SIZE).limit(PAGE_SIZE))
+            orders = list(found)
             steps = await steps_of(session, [order.id for order in orders])
-        return [(order, [s for s in steps if s.order_id == order.id]) for order in orders]
+        each = [(order, [s for s in steps if s.order_id == order.id]) for order in orders]
+        return each, total or 0
 
-    async def with_steps(self, order_id: str) -> tuple[Order, list[SagaStep]] | None:
+    async def with_steps(self, order_id: str) -> tuple[Order, Steps] | None:
         """One order and its steps, if there is such."""
         async with self._db.read() as session:
             order = await session.get(Order, order_id)

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from sqlalchemy import select, update
 
-from observability import counter, get_logger
+from observability import audit, counter, get_logger
 from services.checkout.model import Payment
 from services.kit.database import Database, utc_now
 
@@ -78,6 +78,7 @@ class Payments:
         if cents is not None:
             OUTCOMES.labels(Status.REFUNDED).inc()
             log.info("payment_settled", order_id=order_id, outcome=Status.REFUNDED, cents=cents)
+            audit("refund", actor="checkout", target=f"order {order_id}", cents=cents)
         return cents is not None or status == Status.REFUNDED
 
     async def _settle(self, order_id: str, cents: int, wanted: Status) -> tuple[str, bool]:

@@ -5,14 +5,14 @@ order after all, because one of them was taken for dead, only one of them gets t
 """
 
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.checkout.model import Order, Outbox, Step
-from services.checkout.store import Conditions, change, note, steps_of
+from services.checkout.model import Order, Outbox, Status, Step
+from services.checkout.store import Conditions, change, note, ship, steps_of
 from services.checkout.views import event_of, order_body
 from services.kit.database import Database, utc_now
 from services.kit.outbox import record
@@ -45,10 +45,47 @@ class Progress:
         self._lease = timedelta(seconds=lease_seconds)
 
     async def abandoned(self, limit: int) -> list[Order]:
-        """Orders with something to be done and nobody at work on them."""
+        """Orders with something to be done and nobody at work on them.
+
+        Those come first that have been left longest: one that was tried in vain goes to the end.
+        """
         wanted = select(Order).where(Order.next_step.is_not(None), _is_free())
+        longest_left = Order.driven_until.nulls_first()
         async with self._db.read() as session:
-            return list(await session.scalars(wanted.order_by(Order.created_at).limit(limit)))
+            return list(await session.scalars(wanted.order_by(longest_left).limit(limit)))
+
+    async def call_for_parcels(self, paid_before: datetime, limit: int) -> None:
+        """Have checkout itself ask for the parcels of orders that nobody seems to ship.
+
+        The message that asks for one may have ended as a dead letter, and so may its answer.
+
+        Args:
+            paid_before: which have waited for too long.
+            limit: how many are asked for at a time: shipping may be away, or have much to do.
+        """
+        waiting = [Order.status == Status.PAID, Order.next_step.is_(None)]
+        overdue = select(Order.id).where(*waiting, Order.paid_at < paid_before)
+        asked = select(func.count()).where(Order.next_step == Step.PARCEL)
+        async with self._db.read() as session:
+            room = limit - (await session.scalar(asked) or 0)
+            ids = list(await session.scalars(overdue.order_by(Order.paid_at).limit(max(0, room))))
+        for order_id in ids:
+            values = {"next_step": Step.PARCEL, "driven_until": None}
+            await self._change([Order.id == order_id, *waiting], values)
+
+    async def unfinished(self) -> tuple[int, datetime | None]:
+        """How many orders are neither shipped nor cancelled, and since when the oldest is."""
+        found = select(func.count(), func.min(Order.created_at)).where(
+            Order.status.in_([Status.PENDING, Status.PAID])
+        )
+        async with self._db.read() as session:
+            count, oldest = (await session.execute(found)).one()
+        return count, oldest
+
+    async def ship(self, order_id: str) -> Order | None:
+        """Note that a paid order has its parcel; None if that is known."""
+        async with self._db.session() as session:
+            return await ship(session, order_id)
 
     async def take(self, order_id: str, driver: str) -> Order | None:
         """Become the one at work on an order; None if another is or nothing is to be done."""
@@ -64,18 +101,25 @@ class Progress:
         await self._change(mine, {"driven_until": until})
 
     async def interrupt(
-        self, order: Order, then: Step, reason: dict[str, Any], driver: str
+        self, order: Order, then: Step, driver: str, values: dict[str, Any]
     ) -> Order | None:
-        """Turn an order onto another way, whoever is at work on it; None if it has moved on."""
+        """Turn an order onto another way, whoever is at work on it; None if it has moved on.
+
+        Args:
+            order: as it was seen last.
+            then: the next step.
+            driver: who is going to drive it.
+            values: what else changes with it.
+        """
         at = Order.next_step
         step = at.is_(None) if order.next_step is None else at == order.next_step
         return await self._change(
             [Order.id == order.id, Order.status == order.status, step],
             {
                 "next_step": then,
-                "reason": reason,
                 "driven_by": driver,
                 "driven_until": utc_now() + self._lease,
+                **values,
             },
         )
 

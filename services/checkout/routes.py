@@ -2,24 +2,23 @@
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Header, Path, Request
-from pydantic import BaseModel, Field, SecretStr, StringConstraints, field_validator
+from fastapi import APIRouter, Depends, Header, Query, Request
+from pydantic import BaseModel, Field, SecretStr, field_validator
 
 from observability import audit
 from services.checkout.checkout import Checkout, fingerprint, no_such
-from services.checkout.orders import Orders
+from services.checkout.orders import PAGE_SIZE, Orders
 from services.checkout.orders import Request as Placing
 from services.checkout.payment import digits, tokenize
 from services.checkout.views import OrderOut, OrdersOut, order_out
 from services.kit.auditing import Source
 from services.kit.auth import CurrentUser
+from services.kit.fields import Address, PathId
 from services.kit.problems import Problem
 
 router = APIRouter()
 
-OrderId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 Key = Annotated[str, Header(alias="Idempotency-Key", pattern=r"^[A-Za-z0-9._:-]{1,128}$")]
-Text = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00]*$")]
 CARD_DIGITS = range(12, 20)
 
 
@@ -37,16 +36,6 @@ def _parts(request: Request) -> Parts:
 
 
 Use = Annotated[Parts, Depends(_parts)]
-
-
-class Address(BaseModel):
-    """Where an order goes."""
-
-    name: Text
-    street: Text
-    city: Text
-    postal_code: Text
-    country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
 
 
 class PaymentIn(BaseModel):
@@ -79,34 +68,37 @@ async def place(
 ) -> dict[str, Any]:
     """Order what is in the cart; repeated under the same key it gives the same answer."""
     card = new.payment.card_number.get_secret_value()
-    asked = {**new.model_dump(exclude={"payment"}), "card": digits(card)[-4:]}
+    # Not the total: the same order asked for again may have been shown without it.
+    asked = new.model_dump(exclude={"payment", "expected_total_cents"})
     placing = Placing(
         key=key,
-        fingerprint=fingerprint(asked),
+        fingerprint=fingerprint({**asked, "card": digits(card)[-4:]}),
         address=new.address.model_dump(),
         shipping_method=new.shipping_method,
         payment_token=tokenize(card),
+        source=source,
     )
     try:
-        order = await parts.checkout.place(user, placing, new.expected_total_cents)
+        return await parts.checkout.place(user, placing, new.expected_total_cents)
     except Problem as problem:
-        outcome = {"outcome": "failure", "reason": problem.title}
-        audit("order", actor=user.id, target=f"idempotency key {key}", source=source, **outcome)
+        if "order_id" not in problem.extra:  # how an order ends is recorded when it does
+            outcome = {"outcome": "failure", "reason": problem.title}
+            audit("order", actor=user.id, target=f"idempotency key {key}", source=source, **outcome)
         raise
-    target = f"order {order['id']}"
-    audit("order", actor=user.id, target=target, source=source, total_cents=order["total_cents"])
-    return order
 
 
 @router.get("/orders")
-async def list_orders(user: CurrentUser, parts: Use) -> OrdersOut:
-    """The latest orders, latest first."""
-    found = await parts.orders.of(user.id)
-    return OrdersOut(items=[order_out(order, steps) for order, steps in found])
+async def list_orders(
+    user: CurrentUser, parts: Use, page: Annotated[int, Query(ge=1, le=10_000)] = 1
+) -> OrdersOut:
+    """A page of the orders, latest first."""
+    found, total = await parts.orders.of(user.id, page)
+    items = [order_out(order, steps) for order, steps in found]
+    return OrdersOut(items=items, total=total, page=page, page_size=PAGE_SIZE)
 
 
 @router.get("/orders/{order_id}")
-async def show(order_id: OrderId, user: CurrentUser, parts: Use) -> OrderOut:
+async def show(order_id: PathId, user: CurrentUser, parts: Use) -> OrderOut:
     """One order, with every step of its way."""
     found = await parts.orders.with_steps(order_id)
     if found is None or found[0].account_id != user.id:
@@ -115,8 +107,14 @@ async def show(order_id: OrderId, user: CurrentUser, parts: Use) -> OrderOut:
 
 
 @router.post("/orders/{order_id}/cancel")
-async def cancel(order_id: OrderId, user: CurrentUser, parts: Use, source: Source) -> OrderOut:
+async def cancel(order_id: PathId, user: CurrentUser, parts: Use, source: Source) -> OrderOut:
     """Cancel an order that is not shipped yet; the money goes back."""
-    await parts.checkout.cancel(user, order_id)
-    audit("order_cancel", actor=user.id, target=f"order {order_id}", source=source)
+    try:
+        await parts.checkout.cancel(user, order_id, source)
+    except Problem as problem:
+        if problem.status < 500:  # else it is cancelled later, and recorded then
+            outcome = {"outcome": "failure", "reason": problem.title}
+            target = f"order {order_id}"
+            audit("order_cancel", actor=user.id, target=target, source=source, **outcome)
+        raise
     return await show(order_id, user, parts)

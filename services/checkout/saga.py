@@ -4,6 +4,7 @@
           └───────────┴──────────┴→ refund → release_stock → cancel
     a customer's change of mind after payment: call_off_shipment → refund → …
     a parcel the carrier refuses:                                  refund → …
+    a parcel that nobody makes:                request_parcel     (→ refund → …)
 
 Every step is stored before the next one begins and may be repeated: stock is reserved and money
 taken once for an order however often asked. So after a crash anyone can go on from the stored step.
@@ -15,10 +16,11 @@ import uuid
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
-from observability import audit, continued, counter, get_logger, histogram, span
+from observability import continued, get_logger, span
 from services.checkout.model import Order, Status, Step
 from services.checkout.payment import Payments
 from services.checkout.progress import Move, Progress
+from services.checkout.statuses import entered
 from services.checkout.upstream import Upstream
 from services.kit.auth import TokenKey, User
 from services.kit.database import utc_now
@@ -28,18 +30,6 @@ from services.kit.problems import Problem
 PUT_OFF_SECONDS = 2.0
 """Pause after a step could not be done because another service was away."""
 TOKEN_LIFETIME = timedelta(minutes=1)
-ORDERS = counter("shop_orders_total", "Orders that came into a status.", ["status"])
-VALUE = histogram(
-    "shop_order_value_euros",
-    "Value of paid orders in euros.",
-    buckets=(5, 10, 20, 50, 100, 200, 500, 1000, 2000),
-)
-LOGGED: dict[str, str] = {
-    Status.PENDING: "order_placed",
-    Status.PAID: "order_paid",
-    Status.SHIPPED: "order_shipped",
-    Status.CANCELLED: "order_cancelled",
-}
 
 log = get_logger(__name__)
 
@@ -73,6 +63,7 @@ class Saga:
             Step.CHARGE: self._charge,
             Step.COMMIT: self._commit,
             Step.CLEAR_CART: self._clear_cart,
+            Step.PARCEL: self._request_parcel,
             Step.CALL_OFF: self._call_off,
             Step.REFUND: self._refund,
             Step.RELEASE: self._release,
@@ -112,7 +103,7 @@ class Saga:
         """Do a step and store it; None if another worker was quicker."""
         move = await self._perform[step](order)
         moved = await self._progress.move(order, move)
-        if moved is not None and moved.status != order.status:
+        if moved is not None and "status" in move.values:
             entered(moved)
         return moved
 
@@ -149,24 +140,37 @@ class Saga:
         user = User(order.account_id, order.customer["email"], order.customer["name"])
         token, _ = self._key.issue(user, TOKEN_LIFETIME)
         try:
-            await self._upstream.clear_cart(token)
+            await self._upstream.clear_cart(token, order.cart_revision)
         except Problem as problem:
             # A full cart is a nuisance, not a reason to hold up a paid order.
             log.warning("cart_not_cleared", order_id=order.id, reason=problem.detail)
             return Move(Step.CLEAR_CART, "failed", None)
         return Move(Step.CLEAR_CART, "done", None)
 
+    async def _request_parcel(self, order: Order) -> Move:
+        try:
+            await self._upstream.request_parcel(order)
+        except Problem as problem:
+            return _turn_back(Step.PARCEL, "refused", _refused(problem))
+        await self._note_parcel(order)
+        return Move(Step.PARCEL, "done", None)
+
+    async def _note_parcel(self, order: Order) -> None:
+        """Shipping has made the parcel: the news of it may never come."""
+        shipped = await self._progress.ship(order.id)
+        if shipped is not None:
+            entered(shipped)
+
     # -- the way back ----------------------------------------------------------------------------
 
     async def _call_off(self, order: Order) -> Move:
         if await self._upstream.call_off_shipment(order.id):
             return Move(Step.CALL_OFF, "done", Step.REFUND)
-        return Move(Step.CALL_OFF, "refused", None, values={"reason": None})
+        await self._note_parcel(order)
+        return Move(Step.CALL_OFF, "refused", None, values={"reason": None, "cancelled_from": None})
 
     async def _refund(self, order: Order) -> Move:
         refunded = await self._payments.refund(order.id)
-        if refunded:
-            audit("refund", actor="checkout", target=f"order {order.id}", cents=order.total_cents)
         return Move(Step.REFUND, "refunded" if refunded else "not_needed", Step.RELEASE)
 
     async def _release(self, order: Order) -> Move:
@@ -192,15 +196,6 @@ def new_driver() -> str:
 def reason_of(problem: Problem) -> dict[str, object]:
     """A problem as it is stored with the order that it ends."""
     return {"status": problem.status, "title": problem.title, "detail": problem.detail}
-
-
-def entered(order: Order) -> None:
-    """Count and log that an order has come into a status."""
-    ORDERS.labels(order.status).inc()
-    if order.status == Status.PAID:
-        VALUE.observe(order.total_cents / 100)
-    reason = order.reason["title"] if order.reason else None
-    log.info(LOGGED[order.status], order_id=order.id, cents=order.total_cents, reason=reason)
 
 
 def _turn_back(done: Step, state: str, why: Problem) -> Move:

@@ -18,6 +18,8 @@ class Settings(ShopSettings):
     """After how long without progress an order counts as abandoned by whoever worked on it."""
     recovery_seconds: float = Field(default=1.0, gt=0, le=600)
     """How often abandoned orders are looked for."""
+    parcel_seconds: float = Field(default=600.0, gt=0, le=86_400)
+    """After how long without a parcel checkout itself asks shipping for that of a paid order."""
     answer_seconds: float = Field(default=4.0, gt=0, le=60)
     """How long a repeated request waits for the answer of the one still at work."""
     prefetch: int = Field(default=4, ge=1, le=100)

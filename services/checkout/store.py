@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.checkout.model import Order, SagaStep
+from services.checkout.model import Order, SagaStep, Status
 from services.kit.database import utc_now
 
 Conditions = Iterable[ColumnElement[bool]]
@@ -22,6 +22,12 @@ async def change(session: AsyncSession, where: Conditions, values: dict[str, Any
         .execution_options(synchronize_session=False, populate_existing=True)
     )
     return (await session.scalars(statement)).one_or_none()
+
+
+async def ship(session: AsyncSession, order_id: str) -> Order | None:
+    """Note that a paid order has its parcel; None if that is known, or it is not paid."""
+    paid = [Order.id == order_id, Order.status == Status.PAID]
+    return await change(session, paid, {"status": Status.SHIPPED})
 
 
 def note(session: AsyncSession, order_id: str, step: str, state: str) -> None:

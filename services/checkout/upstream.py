@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from services.checkout.model import Order
 from services.kit.client import ServiceClient
 from services.kit.problems import Problem
 
@@ -56,13 +57,28 @@ class Upstream:
         """
         await self._catalog.delete(f"/reservations/{order_id}")
 
-    async def clear_cart(self, token: str) -> None:
-        """Empty the customer's cart.
+    async def clear_cart(self, token: str, revision: int) -> None:
+        """Empty the customer's cart of what was in it as of a revision.
 
         Raises:
             Problem: the cart service is away.
         """
-        await self._cart.delete("/cart", token=token)
+        await self._cart.delete("/cart", params={"up_to": revision}, token=token)
+
+    async def request_parcel(self, order: Order) -> None:
+        """Have the parcel of an order made, as the worker does, unless there is one.
+
+        Raises:
+            Problem: 4xx, there will be none; 5xx, the shipping service is away.
+        """
+        wanted = {
+            "order_id": order.id,
+            "method": order.shipping_method,
+            "address": order.address,
+            "items": sum(line["quantity"] for line in order.lines),
+            "contact_email": order.customer["email"],
+        }
+        await self._shipping.post("/shipments", json=wanted, idempotent=True)
 
     async def call_off_shipment(self, order_id: str) -> bool:
         """Keep the order from being shipped; False if it has been already.

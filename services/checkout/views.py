@@ -43,9 +43,12 @@ class OrderOut(BaseModel):
 
 
 class OrdersOut(BaseModel):
-    """A customer's orders, latest first."""
+    """A page of a customer's orders, latest first; `total` counts those of all pages."""
 
     items: list[OrderOut]
+    total: int
+    page: int
+    page_size: int
 
 
 def order_out(order: Order, steps: Sequence[SagaStep]) -> OrderOut:

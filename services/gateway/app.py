@@ -44,7 +44,7 @@ def build(settings: GatewaySettings) -> FastAPI:
         settings=settings,
         lifespan=lifespan,
     )
-    made.state.forms = Forms(settings)
+    made.state.forms = Forms(made.state.token_key)
     made.mount("/static", StaticFiles(directory=STATIC), name="static")
     made.add_middleware(RequestIdentity)
     failures.install(made)

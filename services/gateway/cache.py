@@ -32,7 +32,8 @@ class Stored(TypedDict):
 
     body: str
     etag: str
-    at: float
+    age: float
+    """Seconds since the catalogue had read it from its database, when it came."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ class Answer:
     Attributes:
         body: The JSON text.
         etag: Changes with the body.
-        age: Seconds since the catalogue said so.
+        age: Seconds since it was so.
         failed: The catalogue does not answer now; this is the last that it said.
     """
 
@@ -73,9 +74,16 @@ class ResponseCache:
         self._catalog = catalog
         self._clock = clock
         self._cache: Cache[Stored] = Cache(
-            NAME, ttl=fresh, stale=stale, max_entries=MAX_ENTRIES, shared=shared, clock=clock
+            NAME,
+            ttl=fresh,
+            stale=stale,
+            max_entries=MAX_ENTRIES,
+            shared=shared,
+            age_of=lambda stored: stored["age"],
+            clock=clock,
         )
-        self._last: OrderedDict[str, Stored] = OrderedDict()
+        self._last: OrderedDict[str, tuple[Stored, float]] = OrderedDict()
+        """What was given out last, and when it was so."""
         self._last_for = fresh + stale + settings.cache_error_seconds
         self.control = (
             f"public, max-age={fresh:.0f}, stale-while-revalidate={stale:.0f}, "
@@ -91,12 +99,13 @@ class ResponseCache:
         query = urlencode(sorted((params or {}).items()), doseq=True)
         key = f"{path}?{query}" if query else path
         try:
-            stored = await self._cache.get(key, lambda: self._load(key))
+            stored, age = await self._cache.aged(key, lambda: self._load(key))
         except Problem as problem:
             if problem.status < 500:
                 raise
             return self._last_known(key, problem)
-        return self._answer(stored)
+        self._remember(key, stored, age)
+        return Answer(stored["body"], stored["etag"], age)
 
     async def forget(self) -> None:
         """Drop everything, after something was changed."""
@@ -106,24 +115,25 @@ class ResponseCache:
     async def _load(self, key: str) -> Stored:
         response = await self._catalog.get(key)
         digest = hashlib.blake2b(response.content, digest_size=16).hexdigest()
-        stored = Stored(body=response.text, etag=f'"{digest}"', at=self._clock())
-        self._last[key] = stored
+        age = response.headers.get("age", "")
+        return Stored(
+            body=response.text, etag=f'"{digest}"', age=float(age) if age.isdecimal() else 0.0
+        )
+
+    def _remember(self, key: str, stored: Stored, age: float) -> None:
+        self._last[key] = stored, self._clock() - age
         self._last.move_to_end(key)
         while len(self._last) > MAX_ENTRIES:
             self._last.popitem(last=False)
-        return stored
 
     def _last_known(self, key: str, problem: Problem) -> Answer:
-        stored = self._last.get(key)
-        if stored is None or self._clock() - stored["at"] > self._last_for:
+        stored, at = self._last.get(key, (None, 0.0))
+        age = max(0.0, self._clock() - at)
+        if stored is None or age > self._last_for:
             raise problem
         cache_request(NAME, "stale")
         log.warning("stale_answer_served", path=key.partition("?")[0], reason=problem.detail)
-        return self._answer(stored, failed=True)
-
-    def _answer(self, stored: Stored, *, failed: bool = False) -> Answer:
-        age = max(0.0, self._clock() - stored["at"])
-        return Answer(stored["body"], stored["etag"], age, failed)
+        return Answer(stored["body"], stored["etag"], age, failed=True)
 
 
 def cached_response(request: Request, answer: Answer, control: str) -> Response:
@@ -131,7 +141,7 @@ def cached_response(request: Request, answer: Answer, control: str) -> Response:
     headers: dict[str, Any] = {
         "ETag": answer.etag,
         "Cache-Control": control,
-        "Age": f"{answer.age:.0f}",
+        "Age": str(int(answer.age)),
     }
     if _matches(request.headers.get("if-none-match", ""), answer.etag):
         return Response(status_code=304, headers=headers)

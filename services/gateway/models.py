@@ -3,12 +3,10 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from fastapi import Path
 from pydantic import BaseModel, ConfigDict, Field, RootModel, StringConstraints
 
-ID_PATTERN = r"^[A-Za-z0-9_-]{1,64}$"
-PathId = Annotated[str, Path(pattern=ID_PATTERN)]
-Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+from services.kit.fields import Address, Text
+
 Password = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 NewPassword = Annotated[str, StringConstraints(min_length=8, max_length=128)]
 
@@ -124,18 +122,6 @@ class Quotes(Answer):
     quotes: list[Quote]
 
 
-class Address(BaseModel):
-    """Where an order goes."""
-
-    name: Text
-    street: Text
-    city: Text
-    postal_code: Annotated[
-        str, StringConstraints(strip_whitespace=True, min_length=1, max_length=20)
-    ]
-    country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
-
-
 class Payment(BaseModel):
     """How an order is paid; never stored or logged."""
 
@@ -188,9 +174,12 @@ class Order(Answer):
 
 
 class Orders(Answer):
-    """A user's orders, latest first."""
+    """A page of a user's orders, latest first; `total` counts those of all pages."""
 
     items: list[Order]
+    total: int
+    page: int
+    page_size: int
 
 
 class ShipmentEvent(Answer):

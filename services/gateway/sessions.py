@@ -6,7 +6,7 @@ The token's cookie is out of reach of scripts and is not sent along with another
 """
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -16,6 +16,7 @@ from starlette.datastructures import FormData
 
 from services.gateway.models import Session
 from services.gateway.settings import GatewaySettings
+from services.gateway.shop import shop_of
 from services.kit.auth import TokenKey, User
 from services.kit.problems import Problem
 
@@ -48,14 +49,11 @@ class Forms:
     """Makes and checks the tokens of forms.
 
     Args:
-        settings: The token key signs them, if it is given; else a key made at start, and forms
-            opened before a restart have to be opened again.
+        key: What the key that signs them is derived from: all replicas have the same.
     """
 
-    def __init__(self, settings: GatewaySettings) -> None:
-        given = settings.token_key
-        key = given.get_secret_value() if given else secrets.token_hex(32)
-        self._serializer = URLSafeTimedSerializer(key, salt="gateway-form")
+    def __init__(self, key: TokenKey) -> None:
+        self._serializer = URLSafeTimedSerializer(key.derived("forms"), salt="gateway-form")
 
     def token(self, visitor: Visitor) -> str:
         """Return a token for a form shown to this visitor."""
@@ -80,8 +78,24 @@ class Forms:
         return [visitor.nonce, visitor.user.id if visitor.user else ""]
 
 
+async def current_visitor(request: Request) -> Visitor:
+    """Return who looks at the page; a session that has ended is nobody's."""
+    visitor = visitor_of(request)
+    if visitor.user is not None and not await shop_of(request).sessions.has(visitor.user):
+        visitor = replace(visitor, user=None)
+    request.state.visitor = visitor
+    return visitor
+
+
 def visitor_of(request: Request) -> Visitor:
-    """Return who looks at the page; an expired or forged session is nobody's."""
+    """Return who looks at the page, as far as its cookies tell.
+
+    An expired or forged session is nobody's; one that has been ended is found out by
+    `current_visitor`, and known here from then on.
+    """
+    found: Visitor | None = getattr(request.state, "visitor", None)
+    if found is not None:
+        return found
     nonce = request.cookies.get(FORM_COOKIE, "")
     known = len(nonce) >= 32  # hex digits of 16 bytes
     user = _user_of(request)
@@ -99,7 +113,7 @@ def _user_of(request: Request) -> User | None:
         return None
 
 
-CurrentVisitor = Annotated[Visitor, Depends(visitor_of)]
+CurrentVisitor = Annotated[Visitor, Depends(current_visitor)]
 """Parameter type of a page."""
 
 

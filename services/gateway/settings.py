@@ -16,10 +16,10 @@ class GatewaySettings(ShopSettings):
     """Address of the console; trace ids in the pages' footers then link to it."""
     cache_ttl_seconds: float = Field(default=3.0, ge=0, le=3600)
     """How long a catalogue answer is given out without asking again."""
-    cache_stale_seconds: float = Field(default=7.0, ge=0, le=3600)
-    """How much longer it is given out while it is being refreshed behind the scenes: together
-    with the time the catalogue's own cache adds, the longest a shopper can see an old price
-    while the catalogue is up."""
+    cache_stale_seconds: float = Field(default=6.0, ge=0, le=3600)
+    """How much longer it is given out while it is being refreshed behind the scenes. Both count
+    from when the catalogue read its database, as it says in whole seconds: the sum and one second
+    more is the longest a shopper can see an old price while the catalogue is up."""
     cache_error_seconds: float = Field(default=600.0, ge=0, le=86400)
     """How much longer it is given out while the catalogue does not answer."""
     secure_cookies: Literal["auto", "always"] = "auto"

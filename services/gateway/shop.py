@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterable
 from typing import Annotated, TypeVar
 
+import httpx
 from fastapi import Depends, Request
 from pydantic import BaseModel, ValidationError
 
@@ -14,18 +15,22 @@ from services.gateway.models import (
     Categories,
     Order,
     Orders,
+    PasswordChange,
     Product,
     ProductPage,
-    Quote,
     Quotes,
     Shipment,
 )
+from services.gateway.open_sessions import OpenSessions
+from services.gateway.parallel import attempt
 from services.gateway.settings import GatewaySettings
-from services.kit.cache import SharedCache
+from services.kit.cache import Cache, SharedCache
 from services.kit.client import ServiceClient
 from services.kit.problems import Problem
 
 PAGE_SIZE = 12
+QUOTES_SECONDS = 30.0
+"""How long what shipping asks for a country is taken for unchanged."""
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -44,11 +49,22 @@ class Shop:
         self.checkout = ServiceClient.to("checkout", settings)
         self.shipping = ServiceClient.to("shipping", settings)
         self.responses = ResponseCache(self.catalog, settings, shared)
+        self.sessions = OpenSessions(self.account, shared)
+        self._quotes: Cache[Quotes] = Cache("quotes", ttl=QUOTES_SECONDS)
 
     async def aclose(self) -> None:
         """Close the connections."""
         clients = (self.account, self.catalog, self.cart, self.checkout, self.shipping)
         await asyncio.gather(*(client.aclose() for client in clients))
+
+    async def change_password(self, token: str, change: PasswordChange) -> httpx.Response:
+        """Set the user's password, ending all other sessions."""
+        path, body = "/accounts/me/password", change.model_dump()
+        try:
+            # Repeated after it was done it would be refused: the old password is another then.
+            return await self.account.put(path, json=body, token=token, idempotent=False)
+        finally:
+            await self.sessions.forget()
 
     async def products(self, query: str, category: str, page: int) -> tuple[ProductPage, Answer]:
         """Return a page of products, and the answer it came in."""
@@ -92,26 +108,47 @@ class Shop:
         """Return how many things are in the user's cart."""
         return sum(item.quantity for item in await self.cart_items(token))
 
-    async def quotes(self, country: str, items: int) -> list[Quote]:
-        """Return the ways of shipping so many things to a country."""
-        params = {"country": country, "items": items}
-        response = await self.shipping.get("/quotes", params=params)
-        return parsed(Quotes, response.content, "shipping").quotes
+    async def put_in_cart(self, token: str, product_id: str, quantity: int) -> httpx.Response:
+        """Set how many of a product are in the user's cart.
 
-    async def orders(self, token: str) -> list[Order]:
-        """Return the user's orders, latest first."""
-        response = await self.checkout.get("/orders", token=token)
-        return parsed(Orders, response.content, "checkout").items
+        Raises:
+            Problem: 404, the catalogue has no such product; while it does not answer, any may be.
+        """
+        await attempt(self.product(product_id))
+        path = f"/cart/items/{product_id}"
+        return await self.cart.put(path, json={"quantity": quantity}, token=token)
+
+    async def quotes(self, country: str, items: int) -> Quotes:
+        """Return the ways of shipping so many things to a country."""
+
+        async def ask() -> Quotes:
+            params = {"country": country, "items": items}
+            response = await self.shipping.get("/quotes", params=params)
+            return parsed(Quotes, response.content, "shipping")
+
+        return await self._quotes.get(f"{country} {items}", ask)
+
+    async def orders(self, token: str, page: int) -> Orders:
+        """Return a page of the user's orders, latest first."""
+        response = await self.checkout.get("/orders", params={"page": page}, token=token)
+        return parsed(Orders, response.content, "checkout")
 
     async def order(self, order_id: str, token: str) -> Order:
         """Return one of the user's orders."""
         response = await self.checkout.get(f"/orders/{order_id}", token=token)
         return parsed(Order, response.content, "checkout")
 
-    async def shipment(self, order_id: str, token: str) -> Shipment | None:
-        """Return the parcel of an order, or None if there is none yet."""
+    async def cancel_order(self, order_id: str, token: str) -> httpx.Response:
+        """Cancel one of the user's orders that is not shipped yet; may be repeated."""
+        return await self.checkout.post(f"/orders/{order_id}/cancel", token=token, idempotent=True)
+
+    async def shipment(self, order_id: str) -> Shipment | None:
+        """Return the parcel of an order, or None if there is none yet.
+
+        Whoever it is shown to must have been found to be the one who ordered.
+        """
         try:
-            response = await self.shipping.get(f"/shipments/{order_id}", token=token)
+            response = await self.shipping.get(f"/shipments/{order_id}")
         except Problem as problem:
             if problem.status == 404:
                 return None

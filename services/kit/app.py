@@ -67,6 +67,9 @@ def create_app(  # noqa: PLR0913 - all but three have a default
     app = FastAPI(
         title=title or name,
         lifespan=_lifespan(name, settings, faults, drain, lifespan),
+        # `/openapi.json` documents the API; the pages for it would fetch scripts from elsewhere.
+        docs_url=None,
+        redoc_url=None,
     )
     try:
         app.state.token_key = TokenKey.of(settings)

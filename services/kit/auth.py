@@ -1,14 +1,15 @@
 """Tokens that say who asks, verified by every service on its own.
 
-A person's is issued by the account service at sign-in: `CurrentUser`, `AdminUser`. A service's own
-is what `ServiceClient` sends with each call that is made on no person's behalf: `ServiceUser`. A
-route that only services may call takes the parameter
+A person's is issued by the account service at sign-in: `CurrentUser`. A service's own is what
+`ServiceClient` sends with each call that is made on no person's behalf: `ServiceUser`. A route that
+only services may call takes the parameter
 
     async def reserve(new: NewReservation, caller: ServiceUser) -> …
 
 and in a test gets `TokenKey(key).issue(service_user("checkout"), lifetime)` as its Bearer token.
 """
 
+import hmac
 import os
 import secrets
 import tempfile
@@ -44,6 +45,8 @@ class User:
     name: str
     role: Role = "customer"
     token: str = field(default="", repr=False)
+    session: str = ""
+    """Id of the sign-in that the token is of, which can be ended; empty where there is none."""
 
 
 class TokenKey:
@@ -84,10 +87,15 @@ class TokenKey:
             "email": user.email,
             "name": user.name,
             "role": user.role,
+            "sid": user.session,
             "iat": now,
             "exp": expires,
         }
         return jwt.encode(claims, self._secret, algorithm=ALGORITHM), expires
+
+    def derived(self, purpose: str) -> str:
+        """A key for another purpose, from which this one cannot be told."""
+        return hmac.new(self._secret.encode(), purpose.encode(), "sha256").hexdigest()
 
     def verify(self, token: str) -> User:
         """The user that the token speaks of.
@@ -112,7 +120,8 @@ class TokenKey:
         except jwt.InvalidTokenError as error:
             raise unauthorized("The token is not valid: sign in again.") from error
         role: Role = claims["role"] if claims["role"] in get_args(Role) else "customer"
-        return User(claims["sub"], str(claims["email"]), str(claims["name"]), role, token)
+        who = str(claims["email"]), str(claims["name"])
+        return User(claims["sub"], *who, role, token, str(claims.get("sid", "")))
 
 
 def unauthorized(detail: str) -> Problem:
@@ -172,19 +181,14 @@ CurrentUser = Annotated[User, Depends(current_user)]
 """Parameter type of a route that needs a signed-in user."""
 
 
-def require_admin(user: CurrentUser) -> User:
-    """The signed-in user, who must be an admin.
+def require_admin(user: User) -> None:
+    """Let an admin pass.
 
     Raises:
-        Problem: 401 without a valid token, 403 without the role.
+        Problem: 403, the user is none.
     """
     if user.role != "admin":
         raise Problem(403, "Not allowed", "This needs the role admin.")
-    return user
-
-
-AdminUser = Annotated[User, Depends(require_admin)]
-"""Parameter type of a route that needs an admin."""
 
 
 def require_service(request: Request) -> User:

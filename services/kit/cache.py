@@ -87,6 +87,7 @@ class Cache(Generic[V]):
         stale: seconds it may still be served after that while it is loaded anew.
         max_entries: entries kept in the process; the least recently used go first.
         shared: the level that replicas share; values must then be JSON.
+        age_of: how many seconds old a value was when it was loaded, if its source is a cache too.
         clock: unix seconds.
     """
 
@@ -98,6 +99,7 @@ class Cache(Generic[V]):
         stale: float = 0.0,
         max_entries: int = 1024,
         shared: SharedCache | None = None,
+        age_of: Callable[[V], float] = lambda _value: 0.0,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.name = name
@@ -105,6 +107,7 @@ class Cache(Generic[V]):
         self._life = ttl + stale
         self._max_entries = max_entries
         self._shared = shared
+        self._age_of = age_of
         self._clock = clock
         self._entries: OrderedDict[str, Entry[V]] = OrderedDict()
         self._loading: dict[str, asyncio.Task[Entry[V]]] = {}
@@ -116,6 +119,11 @@ class Cache(Generic[V]):
         The value is shared by all who ask: do not change it. What `load` raises is raised here,
         and nothing is kept.
         """
+        value, _ = await self.aged(key, load)
+        return value
+
+    async def aged(self, key: str, load: Loader[V]) -> tuple[V, float]:
+        """The same, and how many seconds ago the source was read."""
         entry = self._entries.get(key)
         age = self._age(entry) if entry else self._life
         if entry is None or age >= self._life:
@@ -128,8 +136,9 @@ class Cache(Generic[V]):
         else:
             cache_request(self.name, "stale")
             self._load_once(key, load)
-        AGE.labels(self.name).observe(self._age(entry))
-        return entry.value
+        age = self._age(entry)
+        AGE.labels(self.name).observe(age)
+        return entry.value, age
 
     async def invalidate(self) -> None:
         """Forget everything: call it after the change is committed."""
@@ -169,7 +178,8 @@ class Cache(Generic[V]):
         else:
             # The moment before the read: a change after it is never taken for included.
             loaded_at = self._clock()
-            entry = Entry(await load(), loaded_at)
+            value = await load()
+            entry = Entry(value, loaded_at - self._age_of(value))
             await self._share(key, entry, found)
         if generation == self._generation:
             self._keep(key, entry)

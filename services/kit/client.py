@@ -137,7 +137,7 @@ class ServiceClient:
             token: Bearer token of the person on whose behalf this is; by default the calling
                 service's own.
             idempotency_key: sent as `Idempotency-Key`; makes the call one that may be repeated.
-            idempotent: whether the call may be repeated, where the method does not say so.
+            idempotent: whether the call may be repeated; by default what the method says.
             headers: further headers.
 
         Raises:
@@ -153,7 +153,9 @@ class ServiceClient:
             sent["Idempotency-Key"] = idempotency_key
         if address := client_address.get():
             sent[FORWARDED] = address
-        repeatable = idempotent or method in IDEMPOTENT or idempotency_key is not None
+        repeatable = method in IDEMPOTENT or idempotency_key is not None
+        if idempotent is not None:
+            repeatable = idempotent
         arguments = {"params": params, "json": json, "headers": sent}
         response = await self._attempts(method, path, repeatable, arguments)
         if response.is_client_error or response.is_server_error:

@@ -137,6 +137,17 @@ class Buyer(ShopUser):
         answer = self.ask("POST", "/api/sessions", json=self._account)
         token = answer.body["token"] if answer.status == 201 else ""
         self._auth = {"Authorization": f"Bearer {token}"}
+        self._token_was_good = False
+
+    def _ask_signed_in(self, method: str, route: str, **request: Any) -> Answer:
+        """Ask with the token; one that was good and is no longer has expired, and is renewed."""
+        accept = {200, 201, 204} | ({401} if self._token_was_good else set())
+        answer = self.ask(method, route, headers=self._auth, accept=accept, **request)
+        if answer.status != 401:
+            self._token_was_good = True
+        elif self._token_was_good:
+            self._sign_in()
+        return answer
 
     @task
     def buy(self) -> None:
@@ -145,10 +156,8 @@ class Buyer(ShopUser):
             self.think()
             self._look_and_add(product["id"])
         self.think()
-        cart = self.ask("GET", "/api/cart", headers=self._auth, accept=(200, 401))
-        if cart.status == 401:
-            self._sign_in()
-        elif cart.body and cart.body["items"]:
+        cart = self._ask_signed_in("GET", "/api/cart")
+        if cart.status == 200 and cart.body["items"]:
             self._check_out(sum(item["quantity"] for item in cart.body["items"]))
 
     def _chosen_products(self) -> list[dict[str, Any]]:
@@ -162,14 +171,7 @@ class Buyer(ShopUser):
     def _look_and_add(self, product_id: str) -> None:
         fill = {"id": product_id}
         self.ask("GET", "/api/products/{id}", fill=fill)
-        self.ask(
-            "PUT",
-            "/api/cart/items/{id}",
-            fill=fill,
-            json={"quantity": 1},
-            headers=self._auth,
-            accept=(200, 401),
-        )
+        self._ask_signed_in("PUT", "/api/cart/items/{id}", fill=fill, json={"quantity": 1})
 
     def _check_out(self, items: int) -> None:
         self.ask("GET", "/api/quotes", params={"country": "NL", "items": items})

@@ -1,25 +1,20 @@
 """The shipping service: `uvicorn services.shipping.app:app`."""
 
-import asyncio
-import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from observability import get_logger
 from services.kit.app import create_app
 from services.kit.database import Database
 from services.kit.outbox import Relay
-from services.kit.problems import Problem
+from services.kit.periodic import periodic
 from services.kit.queue import SHOP, Attachment, open_queue
 from services.kit.settings import load
 from services.shipping.model import Outbox
 from services.shipping.routes import router
 from services.shipping.settings import Settings
 from services.shipping.shipments import Shipments
-
-log = get_logger(__name__)
 
 
 def make(settings: Settings) -> FastAPI:
@@ -35,11 +30,8 @@ def make(settings: Settings) -> FastAPI:
         await db.migrate()
         attachment.start()
         relay.start()
-        ticker = asyncio.create_task(_tick_forever(shipments, settings.tick_seconds))
-        yield
-        ticker.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await ticker
+        async with periodic("moving shipments", shipments.advance, settings.tick_seconds):
+            yield
         await attachment.stop()
         await relay.stop()
         await queue.close()
@@ -55,18 +47,6 @@ def make(settings: Settings) -> FastAPI:
     )
     app.state.shipments = shipments
     return app
-
-
-async def _tick_forever(shipments: Shipments, seconds: float) -> None:
-    while True:
-        try:
-            await shipments.advance()
-        except Problem as problem:
-            log.warning("shipments_stand_still", reason=problem.detail)
-        except Exception:
-            # Whatever it is: were this to end, all parcels would stand still.
-            log.exception("shipments_failed")
-        await asyncio.sleep(seconds)
 
 
 app = make(load(Settings))

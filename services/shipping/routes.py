@@ -3,20 +3,17 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, Field, StringConstraints
 
+from services.kit.auth import ServiceUser
+from services.kit.fields import Address, Id, PathId
 from services.kit.problems import Problem
 from services.shipping import carrier
 from services.shipping.model import Shipment, ShipmentEvent, Status
 from services.shipping.shipments import Shipments, Wanted
 
 router = APIRouter()
-
-ID = r"^[A-Za-z0-9_-]{1,64}$"
-OrderId = Annotated[str, Path(pattern=ID)]
-Text = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00]*$")]
-Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
 
 
 def _shipments(request: Request) -> Shipments:
@@ -41,20 +38,10 @@ class QuotesOut(BaseModel):
     quotes: list[QuoteOut]
 
 
-class Address(BaseModel):
-    """Where a parcel goes."""
-
-    name: Text
-    street: Text
-    city: Text
-    postal_code: Text
-    country: Country
-
-
 class NewShipment(BaseModel):
     """An order to be shipped."""
 
-    order_id: Annotated[str, StringConstraints(pattern=ID)]
+    order_id: Id
     method: Literal["standard", "express"]
     address: Address
     items: int = Field(ge=1, le=100_000)
@@ -93,7 +80,7 @@ async def quotes(
 
 
 @router.post("/shipments", status_code=201)
-async def create(new: NewShipment, shipments: Use) -> ShipmentOut:
+async def create(new: NewShipment, shipments: Use, _caller: ServiceUser) -> ShipmentOut:
     """Ship an order, once however often asked; 422 if the carrier refuses, 409 if called off."""
     shipment = await shipments.create(
         Wanted(
@@ -110,13 +97,13 @@ async def create(new: NewShipment, shipments: Use) -> ShipmentOut:
 
 
 @router.get("/shipments/{order_id}")
-async def show(order_id: OrderId, shipments: Use) -> ShipmentOut:
-    """Where an order's parcel is."""
+async def show(order_id: PathId, shipments: Use, _caller: ServiceUser) -> ShipmentOut:
+    """Where an order's parcel is. Whose it is the caller must know."""
     return await _answer(shipments, order_id, missing_status=404)
 
 
 @router.post("/shipments/{order_id}/cancel", status_code=204)
-async def cancel(order_id: OrderId, shipments: Use) -> None:
+async def cancel(order_id: PathId, shipments: Use, _caller: ServiceUser) -> None:
     """Keep an order from being shipped; 409 if its parcel is made already. May be repeated."""
     if not await shipments.call_off(order_id):
         raise Problem(409, "Already shipped", f"The parcel of order {order_id} is on its way.")

@@ -83,8 +83,8 @@ class Shipments:
             history = select(ShipmentEvent).where(ShipmentEvent.order_id == order_id)
             return shipment, list(await session.scalars(history.order_by(ShipmentEvent.id)))
 
-    async def advance(self) -> int:
-        """Move on the parcels that are due; returns how many."""
+    async def advance(self) -> bool:
+        """Move on parcels that are due; returns whether there may be more."""
         due = select(Shipment).where(Shipment.next_at <= utc_now()).order_by(Shipment.next_at)
         async with self._db.read() as session:
             shipments = list(await session.scalars(due.limit(BATCH)))
@@ -93,7 +93,7 @@ class Shipments:
                 await self._move_on(shipment.order_id, Status(shipment.status))
         if shipments:
             self._relay.wake()
-        return len(shipments)
+        return len(shipments) == BATCH
 
     async def _move_on(self, order_id: str, before: Status) -> None:
         after = NEXT[before]

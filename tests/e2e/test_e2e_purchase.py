@@ -55,7 +55,8 @@ def test_an_order_is_one_trace_across_services_and_the_queue(
     assert _callers(spans, "cart") >= {"checkout"}
     assert _callers(spans, "catalog") >= {"checkout"}
     assert _callers(spans, "worker") >= {"checkout"}, "the consumer is the producer's child"
-    assert _callers(spans, "shipping") >= {"checkout", "worker"}
+    # Checkout as well, but not for each order: it keeps what parcels to a country cost for a while.
+    assert _callers(spans, "shipping") >= {"worker"}
 
 
 def test_the_consumer_is_linked_to_the_message_it_processes(

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 
 from tests.support import rabbitmq
 from tests.support.parts import STATEFUL, Parts
@@ -92,17 +92,27 @@ class Strikes:
         order = chance.sample(list(victims), len(victims))
         pauses = [chance.uniform(0, 0.15) for _ in victims]
         self._plan = list(zip(points, order, pauses, strict=True))
-        self._thread: Thread | None = None
+        self._given_up = Event()
         self._error: BaseException | None = None
         self.done: Counter[str] = Counter()
 
     @contextmanager
     def during(self, progress: Callable[[], int]) -> Iterator[None]:
-        """Strike while in here; at the end wait for those that are left."""
-        self._thread = Thread(target=self._run, args=(progress,), name="strikes", daemon=True)
-        self._thread.start()
-        yield
-        self._thread.join()
+        """Strike while in here; at the end wait for those that are left.
+
+        A strike that fails is what is raised, also where the work failed because of it.
+        """
+        thread = Thread(target=self._run, args=(progress,), name="strikes", daemon=True)
+        thread.start()
+        try:
+            yield
+        except BaseException as error:
+            self._given_up.set()
+            thread.join()
+            if self._error is not None:
+                raise self._error from error
+            raise
+        thread.join()
         if self._error is not None:
             raise self._error
 
@@ -110,7 +120,8 @@ class Strikes:
         try:
             for point, victim, pause in self._plan:
                 while progress() < point:
-                    time.sleep(0.005)
+                    if self._given_up.wait(0.005):
+                        return
                 time.sleep(pause)
                 self._strike(victim)
                 self.done[victim] += 1

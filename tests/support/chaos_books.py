@@ -152,10 +152,11 @@ def await_nothing_left(parts: Parts, within: float) -> float:
     return _await(left, within)
 
 
-def all_squares(parts: Parts) -> Counter[str]:
-    """Orders, payments, stock and parcels tell the same story; returns how many are sold of each.
+def all_squares(parts: Parts) -> tuple[set[str], Counter[str]]:
+    """Orders, payments, stock and parcels tell the same story, whatever it is.
 
-    For orders of which nobody knows how they should have ended.
+    Returns:
+        The orders that were shipped, and how many were sold of each product.
     """
     shipped = {order for (order,) in _query(parts, "checkout", "orders", "status = 'shipped'")}
     charged = _query(parts, "checkout", "payments", "status = 'charged'", "order_id")
@@ -168,7 +169,7 @@ def all_squares(parts: Parts) -> Counter[str]:
     sold: Counter[str] = Counter()
     for product, quantity in parts.rows("catalog", f"{lines} WHERE status != 'released'"):
         sold[product] += quantity
-    return sold
+    return shipped, sold
 
 
 def _query(

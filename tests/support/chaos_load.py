@@ -13,8 +13,9 @@ from typing import Any
 
 import httpx
 
+from tests.support.address import ADDRESS
 from tests.support.customer import GOOD_CARD
-from tests.support.shopper import ADDRESS, Shopper
+from tests.support.shopper import Shopper
 
 CUT = 0
 """Stands for the status where there was no answer."""

@@ -13,8 +13,9 @@ from typing import Any
 
 import httpx
 
+from tests.support.address import ADDRESS
 from tests.support.customer import DECLINED_CARD, GOOD_CARD
-from tests.support.shopper import ADDRESS, Shopper
+from tests.support.shopper import Shopper
 
 PATIENCE_SECONDS = 240.0
 PAUSE_SECONDS = 0.2

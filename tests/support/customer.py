@@ -9,18 +9,12 @@ from typing import Any
 import httpx
 
 from services.kit.auth import TokenKey, User
+from tests.support.address import ADDRESS
 from tests.support.shop import RunningShop
 
 TOKEN_KEY = "a key for tests that is long enough to be taken"
 GOOD_CARD = "4242 4242 4242 4242"
 DECLINED_CARD = "4000 0000 0000 0002"
-ADDRESS = {
-    "name": "Ada Bell",
-    "street": "Keizersgracht 1",
-    "city": "Amsterdam",
-    "postal_code": "1015 CJ",
-    "country": "NL",
-}
 
 
 def token_for(user: User) -> str:

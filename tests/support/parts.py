@@ -1,6 +1,7 @@
 """The parts that a shop under test is built on: embedded ones, or real servers."""
 
 import asyncio
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -47,6 +48,32 @@ class Parts:
                 return [tuple(row) for row in await connection.execute(text(query), values)]
         finally:
             await engine.dispose()
+
+    def execute(self, service: str, statement: str, **values: str) -> None:
+        """Change what a service has stored."""
+        asyncio.run(self._execute(service, statement, values))
+
+    async def _execute(self, service: str, statement: str, values: dict[str, str]) -> None:
+        engine = create_async_engine(self.database_urls[service])
+        try:
+            async with engine.begin() as connection:
+                await connection.execute(text(statement), values)
+        finally:
+            await engine.dispose()
+
+    def publish(self, routing_key: str, body: dict[str, Any]) -> str:
+        """Publish an event, as a service would; returns its id."""
+        return asyncio.run(self._publish(routing_key, body))
+
+    async def _publish(self, routing_key: str, body: dict[str, Any]) -> str:
+        message_id = uuid.uuid4().hex
+        queue = open_plain(self.queue_url)
+        try:
+            await queue.declare(SHOP)
+            await queue.publish(routing_key, body, None, message_id)
+        finally:
+            await queue.close()
+        return message_id
 
     def publish_again(self, queue: str) -> int:
         """Publish all messages waiting in a queue once more, as a relay may do after a crash."""

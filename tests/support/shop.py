@@ -41,6 +41,11 @@ class RunningShop:
         """Base URL of a service."""
         return f"http://127.0.0.1:{self._ports[service]}"
 
+    @property
+    def audit_folder(self) -> Path:
+        """Where the services keep their audit journals."""
+        return self.state / "audit"
+
     def start(self, *services: str) -> None:
         """Start services (by default all) and wait until they are ready."""
         chosen = services or self.services
@@ -77,6 +82,7 @@ class RunningShop:
         urls = {f"SHOP_{name.upper()}_URL": self.url(name) for name in SERVICES}
         own = {
             "SHOP_DATA_DIR": str(self.state / "data"),
+            "BELFRY_AUDIT_DIR": str(self.audit_folder),
             "SHOP_TOKEN_KEY": "a key for tests that is long enough to be taken",
             "SHOP_ADVERTISE_URL": self.url(service),
             "OTEL_SERVICE_NAME": service,

@@ -7,13 +7,7 @@ from typing import Any
 
 import httpx
 
-ADDRESS = {
-    "name": "Ada Bell",
-    "street": "Keizersgracht 1",
-    "city": "Amsterdam",
-    "postal_code": "1015 CJ",
-    "country": "NL",
-}
+from tests.support.address import ADDRESS
 
 
 @dataclass(frozen=True)

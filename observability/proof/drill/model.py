@@ -43,8 +43,8 @@ class Step(_Table):
 
     Attributes:
         request: method, service and path: `GET catalog/products`.
-        body: sent as JSON. `{random}` in it or in the path is another word in each request, `{now}`
-            the time in unix nanoseconds.
+        body: sent as JSON. `{random}` in it or in the path is another word in each request,
+            `{number}` one from 1 to 10,000, `{now}` the time in unix nanoseconds.
         once: sent with an Idempotency-Key of its own.
     """
 

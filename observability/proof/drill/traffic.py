@@ -111,11 +111,12 @@ class Traffic:
 
 
 def _filled(value: Any, word: str) -> Any:
-    """The value with `{random}` and `{now}` (unix nanoseconds) filled in wherever they stand."""
+    """The value with `{random}`, `{number}` and `{now}` filled in wherever they stand."""
     if isinstance(value, dict):
         return {name: _filled(one, word) for name, one in value.items()}
     if isinstance(value, list):
         return [_filled(one, word) for one in value]
     if isinstance(value, str):
-        return value.replace("{random}", word).replace("{now}", str(time.time_ns()))
+        number, now = str(1 + secrets.randbelow(10_000)), str(time.time_ns())
+        return value.replace("{random}", word).replace("{number}", number).replace("{now}", now)
     return value

@@ -2,10 +2,9 @@
 
 from fastapi import Response
 
-from services.gateway.api.common import api_router, passed_on
+from services.gateway.api.common import ApiUser, api_router, passed_on
 from services.gateway.models import Account, Credentials, NewAccount, PasswordChange, Session
 from services.gateway.shop import TheShop
-from services.kit.auth import CurrentUser
 
 router = api_router("accounts")
 
@@ -19,17 +18,23 @@ async def sign_up(account: NewAccount, shop: TheShop) -> Response:
 @router.post("/sessions", status_code=201, response_model=Session)
 async def sign_in(credentials: Credentials, shop: TheShop) -> Response:
     """Sign in: the token of the answer is for all that needs one."""
-    return passed_on(await shop.account.post("/sessions", json=credentials.model_dump()))
+    response = await shop.account.post("/sessions", json=credentials.model_dump(), idempotent=True)
+    return passed_on(response)
+
+
+@router.delete("/sessions/current", status_code=204)
+async def sign_out(user: ApiUser, shop: TheShop) -> None:
+    """End the session: its token is no longer accepted."""
+    await shop.sessions.end(user)
 
 
 @router.get("/accounts/me", response_model=Account)
-async def me(user: CurrentUser, shop: TheShop) -> Response:
+async def me(user: ApiUser, shop: TheShop) -> Response:
     """Who the token speaks of."""
     return passed_on(await shop.account.get("/accounts/me", token=user.token))
 
 
 @router.put("/accounts/me/password", status_code=204)
-async def change_password(change: PasswordChange, user: CurrentUser, shop: TheShop) -> Response:
-    """Set a new password."""
-    path = "/accounts/me/password"
-    return passed_on(await shop.account.put(path, json=change.model_dump(), token=user.token))
+async def change_password(change: PasswordChange, user: ApiUser, shop: TheShop) -> Response:
+    """Set a new password; all other sessions of the account are ended."""
+    return passed_on(await shop.change_password(user.token, change))

@@ -3,12 +3,12 @@
 import asyncio
 from typing import Annotated
 
-from fastapi import Header, Response
+from fastapi import Header, Query, Response
 
-from services.gateway.api.common import api_router, passed_on
-from services.gateway.models import NewOrder, Order, Orders, PathId, Shipment
+from services.gateway.api.common import ApiUser, api_router, passed_on
+from services.gateway.models import NewOrder, Order, Orders, Shipment
 from services.gateway.shop import TheShop
-from services.kit.auth import CurrentUser
+from services.kit.fields import PathId
 from services.kit.problems import Problem
 
 router = api_router("orders")
@@ -24,7 +24,7 @@ Key = Annotated[
 
 @router.post("/orders", status_code=201, response_model=Order)
 async def place(
-    order: NewOrder, user: CurrentUser, shop: TheShop, idempotency_key: Key = None
+    order: NewOrder, user: ApiUser, shop: TheShop, idempotency_key: Key = None
 ) -> Response:
     """Order what is in the cart.
 
@@ -43,29 +43,31 @@ async def place(
     return passed_on(response)
 
 
-@router.get("/orders", response_model=Orders)
-async def orders(user: CurrentUser, shop: TheShop) -> Response:
+@router.get("/orders")
+async def orders(
+    user: ApiUser, shop: TheShop, page: Annotated[int, Query(ge=1, le=10_000)] = 1
+) -> Orders:
     """The user's orders, latest first."""
-    return passed_on(await shop.checkout.get("/orders", token=user.token))
+    return await shop.orders(user.token, page)
 
 
 @router.get("/orders/{order_id}", response_model=Order)
-async def order(order_id: PathId, user: CurrentUser, shop: TheShop) -> Response:
+async def order(order_id: PathId, user: ApiUser, shop: TheShop) -> Response:
     """One order, with how far it is."""
     return passed_on(await shop.checkout.get(f"/orders/{order_id}", token=user.token))
 
 
 @router.post("/orders/{order_id}/cancel", response_model=Order)
-async def cancel(order_id: PathId, user: CurrentUser, shop: TheShop) -> Response:
+async def cancel(order_id: PathId, user: ApiUser, shop: TheShop) -> Response:
     """Cancel an order that is not shipped yet."""
-    return passed_on(await shop.checkout.post(f"/orders/{order_id}/cancel", token=user.token))
+    return passed_on(await shop.cancel_order(order_id, user.token))
 
 
 @router.get("/shipments/{order_id}", response_model=Shipment)
-async def shipment(order_id: PathId, user: CurrentUser, shop: TheShop) -> Response:
+async def shipment(order_id: PathId, user: ApiUser, shop: TheShop) -> Response:
     """The parcel of one of the user's orders; of another's there is nothing to see."""
     _, found = await asyncio.gather(
         shop.checkout.get(f"/orders/{order_id}", token=user.token),
-        shop.shipping.get(f"/shipments/{order_id}", token=user.token),
+        shop.shipping.get(f"/shipments/{order_id}"),
     )
     return passed_on(found)

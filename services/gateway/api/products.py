@@ -4,18 +4,11 @@ from typing import Annotated
 
 from fastapi import Depends, Query, Request, Response
 
-from services.gateway.api.common import api_router, passed_on
+from services.gateway.api.common import ApiUser, api_router, passed_on
 from services.gateway.cache import Params, cached_response
-from services.gateway.models import (
-    ID_PATTERN,
-    Categories,
-    PathId,
-    Product,
-    ProductChange,
-    ProductPage,
-)
+from services.gateway.models import Categories, Product, ProductChange, ProductPage
 from services.gateway.shop import TheShop
-from services.kit.auth import AdminUser
+from services.kit.fields import ID_PATTERN, PathId
 
 router = api_router("products")
 Ids = Annotated[list[Annotated[str, Query(pattern=ID_PATTERN)]], Query(alias="id", max_length=100)]
@@ -59,10 +52,12 @@ async def categories(request: Request, shop: TheShop) -> Response:
 
 @router.patch("/products/{product_id}", response_model=Product)
 async def change(
-    product_id: PathId, wanted: ProductChange, user: AdminUser, shop: TheShop
+    product_id: PathId, wanted: ProductChange, user: ApiUser, shop: TheShop
 ) -> Response:
-    """Set a product's price or stock; the cache is emptied, so that it shows at once."""
-    fields = wanted.model_dump(exclude_unset=True)
-    response = await shop.catalog.patch(f"/products/{product_id}", json=fields, token=user.token)
-    await shop.responses.forget()
-    return passed_on(response)
+    """Set a product's price or stock, as an admin; the cache is emptied: it shows at once."""
+    fields, path = wanted.model_dump(exclude_unset=True), f"/products/{product_id}"
+    try:
+        # Not refused here already: the catalogue records who was.
+        return passed_on(await shop.catalog.patch(path, json=fields, token=user.token))
+    finally:
+        await shop.responses.forget()  # also if no answer came: it may be changed all the same

@@ -1,14 +1,23 @@
-"""Signing up, in and out."""
+"""Signing up, in and out, and one's own account."""
 
 from typing import Annotated
 
 from fastapi import Query, Request, Response
 
-from services.gateway.models import Credentials, NewAccount, Session
-from services.gateway.pages.common import page_router
+from services.gateway.models import Credentials, NewAccount, PasswordChange, Session
+from services.gateway.pages.common import cart_count, missing, page_router
 from services.gateway.pages.forms import Filled, filled, read, text
 from services.gateway.pages.rendering import local_path, page, see
-from services.gateway.sessions import CurrentVisitor, OwnForm, forget, remember
+from services.gateway.parallel import attempt
+from services.gateway.sessions import (
+    CurrentVisitor,
+    OwnForm,
+    SignedIn,
+    Visitor,
+    forget,
+    own_form,
+    remember,
+)
 from services.gateway.shop import Shop, TheShop, parsed
 from services.kit.problems import Problem
 
@@ -42,7 +51,7 @@ async def sign_in(request: Request, shop: TheShop, fields: OwnForm) -> Response:
 
 
 async def _open_session(shop: Shop, credentials: Credentials) -> Session:
-    response = await shop.account.post("/sessions", json=credentials.model_dump())
+    response = await shop.account.post("/sessions", json=credentials.model_dump(), idempotent=True)
     return parsed(Session, response.content, "account")
 
 
@@ -80,8 +89,54 @@ async def sign_out_form(request: Request, visitor: CurrentVisitor) -> Response:
 
 
 @router.post("/sign-out")
-async def sign_out(request: Request, _fields: OwnForm) -> Response:
-    """Sign out."""
+async def sign_out(request: Request, visitor: CurrentVisitor, shop: TheShop) -> Response:
+    """Sign out. Whoever is not signed in any more gets what they want as well."""
+    if visitor.user is not None:
+        await own_form(request, visitor)
+        await attempt(shop.sessions.end(visitor.user))
     response = see("/", "signed_out")
     forget(request, response)
     return response
+
+
+@router.get("/account")
+async def account(
+    request: Request, visitor: CurrentVisitor, _user: SignedIn, shop: TheShop
+) -> Response:
+    """Show one's own account."""
+    return await _show(request, visitor, shop, Filled())
+
+
+@router.post("/account")
+async def change_password(
+    *,
+    request: Request,
+    visitor: CurrentVisitor,
+    user: SignedIn,
+    shop: TheShop,
+    fields: OwnForm,
+) -> Response:
+    """Set a new password, which ends all other sessions."""
+    form = filled(fields)
+    change = read(PasswordChange, dict(fields), form)
+    if change is None:
+        return await _show(request, visitor, shop, form, status=422)
+    try:
+        await shop.change_password(user.token, change)
+    except Problem as problem:
+        return await _show(request, visitor, shop, form.refused(problem), status=problem.status)
+    return see("/account", "password_changed")
+
+
+async def _show(
+    request: Request, visitor: Visitor, shop: Shop, form: Filled, *, status: int = 200
+) -> Response:
+    count = await cart_count(shop, visitor)
+    return page(
+        request,
+        "account.html",
+        status=status,
+        cart_count=count.value,
+        unavailable=missing(cart=count),
+        form=form,
+    )

@@ -6,13 +6,13 @@ from urllib.parse import urlencode
 
 from fastapi import Query, Request, Response
 
-from services.gateway.models import PathId
-from services.gateway.pages.common import cart_count, missing, page_router
+from services.gateway.pages.common import cart_count, last_page, missing, page_router
 from services.gateway.pages.rendering import page
 from services.gateway.pages.wording import words
 from services.gateway.parallel import attempt
 from services.gateway.sessions import CurrentVisitor
 from services.gateway.shop import TheShop
+from services.kit.fields import PathId
 
 OLD_PRICES = "The product catalogue does not answer right now: prices and stock may be out of date."
 
@@ -51,7 +51,7 @@ async def browse(  # noqa: PLR0913 - the parts of the address, and what is asked
         category=category,
         categories=categories.value or [],
         products=found,
-        last_page=-(-found.total // found.page_size) if found else 0,
+        last_page=last_page(found) if found else 0,
         heading=_heading(query, category),
         link=Links(query, category),
     )

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from fastapi import Request, Response
 from pydantic import BaseModel, Field
 
-from services.gateway.models import ID_PATTERN, CartItem, PathId, Product
+from services.gateway.models import CartItem, Product
 from services.gateway.pages.common import missing, page_router
 from services.gateway.pages.forms import Filled, read
 from services.gateway.pages.rendering import page, see
 from services.gateway.parallel import Maybe, attempt
 from services.gateway.sessions import OwnForm, SignedIn
 from services.gateway.shop import Shop, TheShop
+from services.kit.fields import Id, PathId
 from services.kit.problems import Problem
 
 MOST_OF_ONE = 99
@@ -84,7 +85,7 @@ def _lines(items: list[CartItem], products: dict[str, Product]) -> list[Line]:
 class Wanted(BaseModel):
     """So many of one product, as a form says it."""
 
-    product_id: str = Field(pattern=ID_PATTERN)
+    product_id: Id
     quantity: int = Field(default=1, ge=1, le=MOST_OF_ONE)
 
 
@@ -109,7 +110,8 @@ async def add(user: SignedIn, shop: TheShop, fields: OwnForm) -> Response:
     wanted = _wanted(dict(fields))
     items = await shop.cart_items(user.token)
     there = sum(item.quantity for item in items if item.product_id == wanted.product_id)
-    await _set(shop, user.token, wanted.product_id, min(there + wanted.quantity, MOST_OF_ONE))
+    quantity = min(there + wanted.quantity, MOST_OF_ONE)
+    await shop.put_in_cart(user.token, wanted.product_id, quantity)
     return see("/cart", "added")
 
 
@@ -117,7 +119,7 @@ async def add(user: SignedIn, shop: TheShop, fields: OwnForm) -> Response:
 async def change(user: SignedIn, shop: TheShop, fields: OwnForm, product_id: PathId) -> Response:
     """Set how many of a product are in the cart."""
     wanted = _wanted({**fields, "product_id": product_id})
-    await _set(shop, user.token, product_id, wanted.quantity)
+    await shop.put_in_cart(user.token, product_id, wanted.quantity)
     return see("/cart", "updated")
 
 
@@ -133,8 +135,3 @@ def _wanted(values: dict[str, object]) -> Wanted:
     if wanted is None:
         raise Problem(422, "Request not valid", f"The quantity must be 1 to {MOST_OF_ONE}.")
     return wanted
-
-
-async def _set(shop: Shop, token: str, product_id: str, quantity: int) -> None:
-    path = f"/cart/items/{product_id}"
-    await shop.cart.put(path, json={"quantity": quantity}, token=token)

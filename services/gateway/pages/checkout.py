@@ -53,6 +53,8 @@ async def place_order(request: Request, user: SignedIn, shop: TheShop, fields: O
             idempotency_key=key,
         )
     except Problem as problem:
+        if notice := _notice_of_order(problem):
+            return see(f"/orders/{problem.extra['order_id']}", notice)
         # After a refusal the next try is another order. If it is unknown what happened (5xx),
         # the same key finds out or places the order, but never twice.
         key = new_key() if problem.status < 500 else key
@@ -60,6 +62,15 @@ async def place_order(request: Request, user: SignedIn, shop: TheShop, fields: O
         return await _show(request, shop, user, form, key=key, status=problem.status)
     placed = parsed(Order, response.content, "checkout")
     return see(f"/orders/{placed.id}", "placed")
+
+
+def _notice_of_order(problem: Problem) -> str | None:
+    """What to say on the page of the order that there is in spite of the problem, if there is."""
+    if "order_id" not in problem.extra:
+        return None
+    if problem.status >= 500:
+        return "in_progress"
+    return "sent_before" if problem.status == 422 else None
 
 
 def _order_values(fields: dict[str, object]) -> dict[str, object]:
@@ -99,7 +110,8 @@ async def _quotes(shop: Shop, contents: Contents, country: str, form: Filled) ->
     if not contents.count:
         return Maybe(None)
     try:
-        return await attempt(shop.quotes(country, contents.count))
+        found = await attempt(shop.quotes(country, contents.count))
     except Problem as problem:  # this country cannot be served
         form.refused(problem)
         return Maybe(None)
+    return Maybe(found.value.quotes if found.value else None, found.problem)

@@ -2,6 +2,7 @@
 
 from fastapi import APIRouter
 
+from services.gateway.models import Orders, ProductPage
 from services.gateway.pages.failures import PageRoute
 from services.gateway.parallel import Maybe, attempt
 from services.gateway.sessions import Visitor
@@ -24,6 +25,11 @@ async def cart_count(shop: Shop, visitor: Visitor) -> Maybe[int]:
     if visitor.user is None:
         return Maybe(None)
     return await attempt(shop.cart_count(visitor.user.token))
+
+
+def last_page(listing: Orders | ProductPage) -> int:
+    """Return the number of the last page of a list."""
+    return -(-listing.total // listing.page_size)
 
 
 def missing(**parts: Maybe[object]) -> list[str]:

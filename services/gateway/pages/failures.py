@@ -33,7 +33,19 @@ _ADVICE = {
 
 
 class PageRoute(APIRoute):
-    """A page's route: what no one foresaw becomes a page as well."""
+    """A page's route: what no one foresaw becomes a page as well; HEAD is answered as GET is."""
+
+    def __init__(
+        self,
+        path: str,
+        endpoint: Callable[..., Any],
+        *,
+        methods: set[str] | list[str] | None = None,
+        **options: Any,
+    ) -> None:
+        chosen = set(methods or ["GET"])
+        chosen |= {"HEAD"} if "GET" in chosen else set()
+        super().__init__(path, endpoint, methods=chosen, **options)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return the handler with the unforeseen turned into a Problem."""

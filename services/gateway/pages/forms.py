@@ -9,7 +9,9 @@ from starlette.datastructures import FormData
 from services.kit.problems import Problem
 
 Model = TypeVar("Model", bound=BaseModel)
-_NEVER_SHOWN_AGAIN = frozenset({"password", "card_number", "csrf_token"})
+_NEVER_SHOWN_AGAIN = frozenset(
+    {"password", "current_password", "new_password", "card_number", "csrf_token"}
+)
 
 
 @dataclass(slots=True)

@@ -5,12 +5,13 @@ from typing import Annotated, Literal
 
 from fastapi import Query, Request, Response
 
-from services.gateway.models import Order, PathId, Shipment
-from services.gateway.pages.common import cart_count, missing, page_router
+from services.gateway.models import Order, Shipment
+from services.gateway.pages.common import cart_count, last_page, missing, page_router
 from services.gateway.pages.rendering import page, see
 from services.gateway.parallel import attempt
 from services.gateway.sessions import CurrentVisitor, OwnForm, SignedIn
 from services.gateway.shop import TheShop
+from services.kit.fields import PathId
 
 REFRESH_SECONDS = 2
 
@@ -19,16 +20,22 @@ router = page_router()
 
 @router.get("/orders")
 async def orders(
-    request: Request, visitor: CurrentVisitor, user: SignedIn, shop: TheShop
+    *,
+    request: Request,
+    visitor: CurrentVisitor,
+    user: SignedIn,
+    shop: TheShop,
+    number: Annotated[int, Query(alias="page", ge=1, le=10_000)] = 1,
 ) -> Response:
     """List the user's orders."""
-    found, count = await asyncio.gather(shop.orders(user.token), cart_count(shop, visitor))
+    found, count = await asyncio.gather(shop.orders(user.token, number), cart_count(shop, visitor))
     return page(
         request,
         "orders.html",
         cart_count=count.value,
         unavailable=missing(cart=count),
         orders=found,
+        last_page=last_page(found),
     )
 
 
@@ -45,7 +52,7 @@ async def order(  # noqa: PLR0913 - who, what, and whether to look again
     """Show how far an order is; the page looks again by itself until nothing more will change."""
     found, shipment, count = await asyncio.gather(
         shop.order(order_id, user.token),
-        attempt(shop.shipment(order_id, user.token)),
+        attempt(shop.shipment(order_id)),
         cart_count(shop, visitor),
     )
     final = is_final(found, shipment.value)
@@ -71,5 +78,5 @@ def is_final(order: Order, shipment: Shipment | None) -> bool:
 @router.post("/orders/{order_id}/cancel")
 async def cancel(user: SignedIn, shop: TheShop, _fields: OwnForm, order_id: PathId) -> Response:
     """Cancel an order."""
-    await shop.checkout.post(f"/orders/{order_id}/cancel", token=user.token)
+    await shop.cancel_order(order_id, user.token)
     return see(f"/orders/{order_id}", "cancelled")

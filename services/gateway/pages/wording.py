@@ -13,7 +13,10 @@ NOTICES = {
     "signed_out": "You are signed out.",
     "sign_in": "Please sign in first.",
     "placed": "Thank you. Your order is placed.",
+    "in_progress": "We have your order and are still at work on it.",
+    "sent_before": "This form was sent before: this is the order that it placed.",
     "cancelled": "The order is being cancelled.",
+    "password_changed": "Your password is changed. Everywhere else you are signed out.",
 }
 
 # In the order of their names. Not all are served: which, shipping says.

@@ -3,16 +3,22 @@
 import asyncio
 import statistics
 import time
+from collections import Counter
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 
+from services.account.model import Account
+from services.account.sessions import Sessions
 from services.kit.auth import TokenKey
 from services.kit.database import Database
+from services.kit.problems import Problem
+from tests.support.audit import audited
 from tests.support.services import KEY, bearer, make, serving
 
 PASSWORD = "correct horse battery"
@@ -116,6 +122,89 @@ async def test_a_new_password_replaces_the_old_one(account: httpx.AsyncClient) -
     assert (await account.put(path, json=change)).status_code == 204
     assert (await sign_in(account)).status_code == 401
     assert (await sign_in(account, "battery staple")).status_code == 201
+
+
+async def check(account: httpx.AsyncClient, token: str) -> int:
+    """What a token is worth: the status of asking whether its session is open."""
+    headers = {"Authorization": f"Bearer {token}"}
+    return (await account.get("/sessions/current", headers=headers)).status_code
+
+
+async def test_signing_out_ends_this_session_and_no_other(account: httpx.AsyncClient) -> None:
+    """The token is of no use from then on, however long it would have been good."""
+    await account.post("/accounts", json=ANN)
+    here, there = [(await sign_in(account)).json()["token"] for _ in range(2)]
+    assert [await check(account, token) for token in (here, there)] == [204, 204]
+    headers = {"Authorization": f"Bearer {here}"}
+    for _ in range(2):
+        assert (await account.delete("/sessions/current", headers=headers)).status_code == 204
+    assert [await check(account, token) for token in (here, there)] == [401, 204]
+    assert (await account.get("/accounts/me", headers=headers)).status_code == 401
+
+
+async def test_a_new_password_ends_all_sessions_but_the_one_that_set_it(
+    account: httpx.AsyncClient,
+) -> None:
+    """Whoever knew the old password is out."""
+    await account.post("/accounts", json=ANN)
+    tokens = [(await sign_in(account)).json()["token"] for _ in range(3)]
+    change = {"current_password": PASSWORD, "new_password": "battery staple"}
+    headers = {"Authorization": f"Bearer {tokens[0]}"}
+    answer = await account.put("/accounts/me/password", json=change, headers=headers)
+    assert answer.status_code == 204
+    assert [await check(account, token) for token in tokens] == [204, 401, 401]
+
+
+async def test_a_sign_in_that_a_new_password_overtakes_fails(
+    account: httpx.AsyncClient, database_url: str
+) -> None:
+    """Verified with the old password, it would be a session that the change did not end."""
+    await account.post("/accounts", json=ANN)
+    token = (await sign_in(account)).json()["token"]
+    db = Database(database_url, "account")
+    async with db.read() as session:
+        verified = (await session.scalars(select(Account))).one()
+    change = {"current_password": PASSWORD, "new_password": "battery staple"}
+    headers = {"Authorization": f"Bearer {token}"}
+    await account.put("/accounts/me/password", json=change, headers=headers)
+    with pytest.raises(Problem) as caught:
+        await Sessions(db, TokenKey(KEY), timedelta(hours=1)).open(verified)
+    assert caught.value.status == 401
+    await db.close()
+
+
+async def test_guessing_is_stopped_for_who_guesses_and_no_one_else(
+    account: httpx.AsyncClient, audit_folder: Path
+) -> None:
+    """After ten wrong passwords from one address not even the right one is tried from there."""
+    await account.post("/accounts", json=ANN)
+    account.headers["X-Forwarded-For"] = "192.0.2.1"
+    wrong = [(await sign_in(account, f"guess {n}")).status_code for n in range(10)]
+    assert wrong == [401] * 10
+    refused = await sign_in(account)
+    assert refused.status_code == 429
+    assert 0 < int(refused.headers["Retry-After"]) <= 60
+    account.headers["X-Forwarded-For"] = "192.0.2.2"
+    assert (await sign_in(account)).status_code == 201
+    outcomes = Counter(event.outcome for event in audited(audit_folder, "sign_in"))
+    assert outcomes == {"denied": 11, "success": 1}
+
+
+async def test_a_flood_of_sign_ins_is_turned_away_instead_of_piling_up(
+    account: httpx.AsyncClient,
+) -> None:
+    """Of forty at once some are told to come again, and then whoever comes gets in."""
+    await account.post("/accounts", json=ANN)
+
+    async def guess(number: int) -> httpx.Response:
+        credentials = {"email": f"nobody{number}@example.org", "password": "wrong"}
+        return await account.post("/sessions", json=credentials)
+
+    answers = await asyncio.gather(*(guess(number) for number in range(40)))
+    assert {answer.status_code for answer in answers} == {401, 503}
+    busy = [answer for answer in answers if answer.json()["title"] == "Too busy"]
+    assert {answer.headers["Retry-After"] for answer in busy} == {"1"}
+    assert (await sign_in(account)).status_code == 201
 
 
 async def test_a_token_of_an_account_that_is_gone_is_no_use(account: httpx.AsyncClient) -> None:

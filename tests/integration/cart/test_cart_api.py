@@ -20,7 +20,8 @@ async def cart(tmp_path: Path, database_url: str) -> AsyncIterator[httpx.AsyncCl
 
 async def test_a_cart_keeps_what_was_put_into_it_in_that_order(cart: httpx.AsyncClient) -> None:
     """Setting a quantity again changes it in place."""
-    assert (await cart.get("/cart")).json() == {"items": [], "updated_at": None}
+    nothing: dict[str, object] = {"items": [], "updated_at": None, "revision": 0}
+    assert (await cart.get("/cart")).json() == nothing
     await cart.put("/cart/items/kite", json={"quantity": 1})
     await cart.put("/cart/items/compass", json={"quantity": 2})
     answer = await cart.put("/cart/items/kite", json={"quantity": 5})
@@ -45,6 +46,35 @@ async def test_things_are_taken_out_one_by_one_or_all_at_once(cart: httpx.AsyncC
     for _ in range(2):
         assert (await cart.delete("/cart")).status_code == 204
     assert (await cart.get("/cart")).json()["items"] == []
+
+
+async def test_what_was_put_in_later_stays_when_what_was_known_is_taken_out(
+    cart: httpx.AsyncClient,
+) -> None:
+    """An order takes out what it was made of: not what came after, nor a quantity set after."""
+    for product in ("kite", "compass"):
+        await cart.put(f"/cart/items/{product}", json={"quantity": 1})
+    known = (await cart.get("/cart")).json()["revision"]
+    await cart.put("/cart/items/compass", json={"quantity": 3})
+    await cart.put("/cart/items/yo-yo", json={"quantity": 1})
+    for _ in range(2):
+        assert (await cart.delete("/cart", params={"up_to": known})).status_code == 204
+        left = (await cart.get("/cart")).json()["items"]
+        assert left == [
+            {"product_id": "compass", "quantity": 3},
+            {"product_id": "yo-yo", "quantity": 1},
+        ]
+
+
+async def test_every_change_is_a_revision_of_its_own(cart: httpx.AsyncClient) -> None:
+    """Also emptying: what is put into an emptied cart is never older than what was in it."""
+    seen = [0]
+    for _ in range(2):
+        answer = await cart.put("/cart/items/kite", json={"quantity": 1})
+        seen.append(answer.json()["revision"])
+        await cart.delete("/cart")
+        seen.append((await cart.get("/cart")).json()["revision"])
+    assert seen == sorted(set(seen))
 
 
 async def test_each_user_has_a_cart_of_their_own(cart: httpx.AsyncClient) -> None:

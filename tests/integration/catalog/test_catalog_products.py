@@ -1,12 +1,15 @@
 """Browsing: what shoppers see of the products, on both databases."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
 import pytest
 
+from services.kit.auth import Role
+from tests.support.audit import audited
 from tests.support.services import bearer, make, serving
 
 
@@ -96,6 +99,32 @@ async def test_only_an_admin_changes_products(catalog: httpx.AsyncClient) -> Non
     assert (await catalog.get("/products/kite")).json()["price_cents"] == 2490
 
 
+async def test_the_trail_has_what_a_price_was_and_who_was_refused(
+    catalog: httpx.AsyncClient, audit_folder: Path
+) -> None:
+    """Old and new value; the outcome also where nothing was changed."""
+    change = {"price_cents": 2222}
+    await catalog.patch("/products/kite", json=change, headers=bearer("eve"))
+    await catalog.patch("/products/no-such", json=change, headers=bearer("boss", role="admin"))
+    await catalog.patch("/products/kite", json=change, headers=bearer("boss", role="admin"))
+    denied, failed, done = audited(audit_folder, "price_change")
+    assert (denied.actor, denied.target, denied.outcome) == ("eve", "product kite", "denied")
+    assert (failed.target, failed.outcome) == ("product no-such", "failure")
+    assert (done.actor, done.outcome) == ("boss", "success")
+    assert json.loads(done.detail) == {"old": 2490, "new": 2222}
+
+
+async def test_an_answer_says_how_old_it_is(tmp_path: Path, database_url: str) -> None:
+    """Whoever caches it as well can tell how long ago the database was read."""
+    settings = {"cache_ttl_seconds": 30.0, "database_url": database_url}
+    async with serving(make("catalog", tmp_path, **settings)) as catalog:
+        for path in ("/products", "/products/kite", "/categories"):
+            assert (await catalog.get(path)).headers["age"] == "0"
+        await asyncio.sleep(1.1)
+        for path in ("/products", "/products/kite", "/categories"):
+            assert int((await catalog.get(path)).headers["age"]) >= 1
+
+
 @pytest.mark.parametrize(
     ("method", "path", "body"),
     [
@@ -114,7 +143,8 @@ async def test_what_makes_no_sense_is_a_422_that_says_where(
     catalog: httpx.AsyncClient, method: str, path: str, body: object
 ) -> None:
     """A problem document with the place, the reason and a trace id, but not the input."""
-    answer = await catalog.request(method, path, json=body, headers=bearer(role="admin"))
+    role: Role = "service" if path == "/reservations" else "admin"
+    answer = await catalog.request(method, path, json=body, headers=bearer(role=role))
     assert answer.status_code == 422
     assert answer.headers["content-type"] == "application/problem+json"
     problem = answer.json()

@@ -8,15 +8,17 @@ from typing import Any
 import httpx
 import pytest
 
+from services.kit.auth import Role
 from tests.support.services import bearer, make, serving
 
 
 @pytest.fixture
 async def catalog(tmp_path: Path, database_url: str) -> AsyncIterator[httpx.AsyncClient]:
-    """A running catalog whose sweep is quick and whose cache is off."""
+    """A running catalog whose sweep is quick and whose cache is off; checkout is who asks."""
     settings: dict[str, Any] = {"sweep_seconds": 0.05, "cache_ttl_seconds": 0}
     app = make("catalog", tmp_path, database_url=database_url, cache_stale_seconds=0, **settings)
     async with serving(app) as client:
+        client.headers.update(bearer("checkout", role="service"))
         yield client
 
 
@@ -203,3 +205,21 @@ async def test_unknown_products_and_reservations_are_said_to_be_so(
     assert missing.status_code == 404
     assert "unicorn" in missing.json()["detail"]
     assert (await catalog.post("/reservations/never/commit")).status_code == 404
+
+
+@pytest.mark.parametrize(("role", "status"), [(None, 401), ("customer", 403), ("admin", 403)])
+async def test_only_services_reserve_and_release(
+    catalog: httpx.AsyncClient, role: Role | None, status: int
+) -> None:
+    """Nobody else can set the stock of the shop aside, nor give back what others have bought."""
+    who = bearer(role=role) if role else {}
+    assert (await catalog.post("/reservations", json=wanted("o", kite=1))).status_code == 201
+    before = await stock(catalog, "kite")
+    del catalog.headers["Authorization"]
+    tried = [
+        await catalog.post("/reservations", json=wanted("p", kite=1), headers=who),
+        await catalog.post("/reservations/o/commit", headers=who),
+        await catalog.delete("/reservations/o", headers=who),
+    ]
+    assert {answer.status_code for answer in tried} == {status}
+    assert await stock(catalog, "kite") == before

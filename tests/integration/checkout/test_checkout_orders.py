@@ -3,94 +3,22 @@
 import json
 import time
 import uuid
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing
 
 import httpx
-import pytest
 
-from tests.support.customer import (
-    DECLINED_CARD,
-    Customer,
-    products,
-    set_stock,
-    steps,
-    stock,
-)
+from observability.faults import FlagFile
+from tests.integration.checkout.conftest import SERVICES, Arrive, payment, shipments
+from tests.support.customer import DECLINED_CARD, Customer, set_stock, steps, stock
 from tests.support.parts import Parts
-from tests.support.parts import parts as parts_of
-from tests.support.shop import RunningShop, running_shop
-
-Arrive = Callable[[], Customer]
-SERVICES = ["catalog", "cart", "shipping", "checkout", "worker"]
-QUICK = {
-    "SHOP_PICKUP_SECONDS": "0.5",
-    "SHOP_TRANSIT_SECONDS": "0.5",
-    "SHOP_TICK_SECONDS": "0.1",
-    "SHOP_CHECKOUT_LEASE_SECONDS": "2",
-    "SHOP_CHECKOUT_RECOVERY_SECONDS": "0.3",
-}
-
-
-@pytest.fixture(scope="module", params=["embedded", "real"])
-def parts(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Parts]:
-    """What the shop is built on: files, or PostgreSQL and RabbitMQ."""
-    with parts_of(request.param, tmp_path_factory.mktemp("parts")) as parts:
-        yield parts
-
-
-@pytest.fixture(scope="module")
-def shop(parts: Parts, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningShop]:
-    """The services that an order passes through."""
-    state = tmp_path_factory.mktemp("shop")
-    with running_shop(state, SERVICES, QUICK | parts.environment()) as shop:
-        yield shop
-
-
-@pytest.fixture(scope="module")
-def goods(shop: RunningShop) -> list[str]:
-    """Products to buy; each test takes its own, so that it can count them."""
-    return products(shop, 30)
-
-
-@pytest.fixture
-def product(goods: list[str]) -> str:
-    """A product that no other test buys."""
-    return goods.pop()
-
-
-@pytest.fixture
-def arrive(shop: RunningShop) -> Iterator[Arrive]:
-    """Somebody new, however often called."""
-    with ExitStack() as stack:
-        yield lambda: stack.enter_context(closing(Customer(shop)))
-
-
-@pytest.fixture
-def customer(arrive: Arrive, product: str) -> Customer:
-    """Somebody with two of the product in the cart."""
-    customer = arrive()
-    customer.put(product, 2)
-    return customer
+from tests.support.shop import RunningShop
+from tests.support.waiting import eventually
 
 
 def mails(parts: Parts, order_id: str) -> list[str]:
     """The kinds of mail sent about an order."""
     query = "SELECT kind FROM mails WHERE order_id = :id"
     return [str(kind) for (kind,) in parts.rows("worker", query, id=order_id)]
-
-
-def payment(parts: Parts, order_id: str) -> list[tuple[str]]:
-    """What the payment provider has about an order."""
-    return parts.rows("checkout", "SELECT status FROM payments WHERE order_id = :id", id=order_id)
-
-
-def shipments(parts: Parts, order_id: str) -> list[tuple[str]]:
-    """The parcels of an order."""
-    return parts.rows("shipping", "SELECT status FROM shipments WHERE order_id = :id", id=order_id)
 
 
 def test_order_is_paid_and_shipped(
@@ -196,6 +124,37 @@ def test_changed_price_is_refused_to_who_asks_for_it(customer: Customer) -> None
     assert customer.order(expected_total_cents=total).status_code == 201
 
 
+def test_a_request_repeated_without_the_total_it_was_shown_is_the_same_request(
+    customer: Customer,
+) -> None:
+    """The form that is sent again may lack it: while the catalogue is away nobody knows it."""
+    total = customer.order(expected_total_cents=1).json()["total_cents"]
+    key = uuid.uuid4().hex
+    first = customer.order(key=key, expected_total_cents=total)
+    again = customer.order(key=key)
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert again.json()["id"] == first.json()["id"]
+
+
+def test_what_is_put_into_the_cart_while_an_order_is_placed_stays_in_it(
+    shop: RunningShop, customer: Customer, product: str, goods: list[str]
+) -> None:
+    """The order empties the cart of what it was made of, however late it comes to that."""
+    other = goods.pop()
+    flags = FlagFile(shop.state / "flags.json")
+    flags.set({"catalog.latency_ms": "700"})
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            placing = pool.submit(customer.order)
+            eventually(customer.orders, what="an order")
+            customer.put(other)
+            response = placing.result()
+    finally:
+        flags.clear([])
+    assert [line["product_id"] for line in response.json()["lines"]] == [product]
+    assert customer.cart() == [{"product_id": other, "quantity": 1}]
+
+
 def test_repeated_request_gets_the_same_answer(
     shop: RunningShop, customer: Customer, product: str
 ) -> None:
@@ -222,8 +181,9 @@ def test_declined_request_stays_declined(customer: Customer) -> None:
 def test_key_of_another_request_is_refused(customer: Customer) -> None:
     """Same key, other body: 422; another customer's key is no matter."""
     key = uuid.uuid4().hex
-    assert customer.order(key=key).status_code == 201
-    assert customer.order(key=key, country="DE").status_code == 422
+    order_id = customer.order(key=key).json()["id"]
+    other = customer.order(key=key, country="DE")
+    assert (other.status_code, other.json()["order_id"]) == (422, order_id)
     assert customer.order(key=key, card="4111 1111 1111 1111").status_code == 422
 
 
@@ -236,37 +196,6 @@ def test_order_of_another_is_not_to_be_seen(
     url = f"{shop.url('checkout')}/orders/{order_id}"
     assert stranger.http.get(url).status_code == 404
     assert stranger.cancel(order_id).status_code == 404
-
-
-def test_shipped_order_cannot_be_cancelled(customer: Customer) -> None:
-    """409, and it stays shipped."""
-    order_id = customer.order().json()["id"]
-    customer.until(order_id, {"shipped"})
-    assert customer.cancel(order_id).status_code == 409
-    assert customer.show(order_id)["status"] == "shipped"
-
-
-def test_paid_order_is_cancelled_before_its_parcel_is_made(
-    shop: RunningShop, parts: Parts, customer: Customer, product: str
-) -> None:
-    """While no worker runs the order waits: cancelled, refunded, and never shipped after all."""
-    before = stock(shop, product)
-    shop.stop("worker")
-    try:
-        order_id = customer.order().json()["id"]
-        for _ in range(2):
-            response = customer.cancel(order_id)
-            assert response.status_code == 200
-            assert response.json()["status"] == "cancelled"
-    finally:
-        shop.start("worker")
-    time.sleep(1)
-    order = customer.show(order_id)
-    assert order["status"] == "cancelled"
-    assert ("call_off_shipment", "done") in steps(order)
-    assert ("refund", "refunded") in steps(order)
-    assert stock(shop, product) == before
-    assert shipments(parts, order_id) == [("cancelled",)]
 
 
 def test_card_number_is_kept_nowhere(shop: RunningShop, parts: Parts, customer: Customer) -> None:

@@ -48,11 +48,17 @@ def test_a_product_page_tells_price_and_stock(browser: Browser) -> None:
 
 
 def test_pages_that_are_not_there_are_pages_too(browser: Browser) -> None:
-    for path in ("/nowhere", "/products/no-such-thing", "/api", "/static/none.css"):
+    for path in ("/nowhere", "/products/no-such-thing", "/api", "/static/none.css", "/docs"):
         page = browser.open(path)
         assert page.status == 404
         assert page.response.headers["content-type"].startswith("text/html")
         assert "/" in page.links
+
+
+def test_a_page_can_be_asked_about_without_its_body(browser: Browser) -> None:
+    for path in ("/", "/products/enamel-mug"):
+        answer = browser.http.head(path)
+        assert (answer.status_code, answer.content) == (200, b"")
 
 
 def test_a_page_needs_no_script_and_nothing_from_elsewhere(browser: Browser) -> None:

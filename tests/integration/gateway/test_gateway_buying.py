@@ -1,18 +1,21 @@
 """Buying in the storefront's pages: cart, check-out, the order until its parcel has arrived."""
 
+import sqlite3
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import pytest
 
+from observability.faults import FlagFile
+from services.checkout.model import Order
 from tests.integration.gateway.conftest import ADMIN
+from tests.support.address import ADDRESS
 from tests.support.pages import Browser, Page
+from tests.support.shop import RunningShop
+from tests.support.waiting import eventually
 
-ADDRESS = {
-    "name": "Ada Bell",
-    "street": "Keizersgracht 1",
-    "postal_code": "1015 CJ",
-    "city": "Amsterdam",
-}
+KEY = "idempotency_key"
 GOOD_CARD, BAD_CARD = "4242 4242 4242 4242", "4000 0000 0000 0002"
 
 
@@ -82,6 +85,69 @@ def test_sending_the_form_twice_places_one_order(browser: Browser, checkout: Pag
     assert first.path == second.path
     orders = [link for link in browser.open("/orders").links if link.startswith("/orders/")]
     assert len(orders) == 1
+
+
+def test_a_form_that_was_sent_before_leads_to_the_order_that_it_placed(
+    browser: Browser, checkout: Page
+) -> None:
+    """Filled in differently the second time: never another order, and no riddle about keys."""
+    first = place(browser, checkout)
+    second = place(browser, checkout, street="Herengracht 2")
+    assert second.path.partition("?")[0] == first.path.partition("?")[0]
+    assert "This form was sent before" in second.text
+    assert "Keizersgracht 1" in second.text
+    orders = [link for link in browser.open("/orders").links if link.startswith("/orders/")]
+    assert len(orders) == 1
+
+
+def orders_stored(shop: RunningShop) -> int:
+    """How many orders checkout has."""
+    with closing(sqlite3.connect(shop.state / "data" / "checkout.db", timeout=10)) as database:
+        return int(database.execute("SELECT count(*) FROM orders").fetchone()[0])
+
+
+def test_an_order_that_is_still_at_work_is_shown_instead_of_the_form_again(
+    browser: Browser, checkout: Page, shop: RunningShop
+) -> None:
+    """The catalogue dies when the order is stored: it is there, and comes to its end later."""
+    before = orders_stored(shop)
+    flags = FlagFile(shop.state / "flags.json")
+    flags.set({"catalog.latency_ms": "1500"})
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            placing = pool.submit(place, browser, checkout)
+            eventually(lambda: orders_stored(shop) > before, what="the order", every=0.02)
+            shop.kill("catalog")
+            page = placing.result()
+    finally:
+        flags.clear([])
+        shop.start("catalog")
+    assert page.path.startswith("/orders/")
+    assert "still at work on it" in page.text
+    address = page.path.partition("?")[0]
+    eventually(lambda: "Shipped" in browser.open(address).text, within=60, what="the parcel")
+
+
+def test_orders_are_listed_page_by_page(
+    browser: Browser, checkout: Page, shop: RunningShop
+) -> None:
+    """Those beyond the fiftieth too; they are copied here, for that many take a while to place."""
+    order_id = place(browser, checkout).path.partition("?")[0].rpartition("/")[2]
+    copied = [one.name for one in Order.__table__.columns if one.name not in {"id", KEY}]
+    columns = ", ".join(copied)
+    copy = (
+        f"INSERT INTO orders (id, {KEY}, {columns})"  # noqa: S608 - all ours
+        f" SELECT id || :n, {KEY} || :n, {columns} FROM orders WHERE id = :id"
+    )
+    with closing(sqlite3.connect(shop.state / "data" / "checkout.db", timeout=10)) as database:
+        for number in range(50):
+            database.execute(copy, {"n": str(number), "id": order_id})
+        database.commit()
+    first = browser.open("/orders")
+    assert "Page 1 of 2" in first.text
+    second = browser.open(next(link for link in first.links if link == "/orders?page=2"))
+    seen = [link for page in (first, second) for link in page.links if link.startswith("/orders/")]
+    assert len(set(seen)) == len(seen) == 51
 
 
 def test_a_declined_card_is_told_and_another_card_can_be_tried(

@@ -1,7 +1,10 @@
 """The catalogue's answers at the gateway: kept, revalidated, given out when it is down."""
 
+import sqlite3
 import time
 from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
 
 import httpx
 import pytest
@@ -10,7 +13,7 @@ from tests.integration.gateway.conftest import ADMIN
 from tests.support.pages import Browser
 from tests.support.shop import RunningShop, running_shop
 
-TTL, STALE = 0.4, 0.4
+TTL, STALE = 1.0, 1.0
 
 
 @pytest.fixture(scope="module")
@@ -96,6 +99,28 @@ def test_a_price_changed_elsewhere_shows_within_the_stated_time(
     httpx.patch(address, json={"price_cents": before + 1}, headers=headers).raise_for_status()
     time.sleep(TTL + STALE)
     assert http.get("/api/products/tea-pot").json()["price_cents"] == before + 1
+
+
+def test_what_the_catalogue_had_cached_itself_is_as_old_here(tmp_path: Path) -> None:
+    """Both caches together show no older price than each may: the age counts from the database."""
+    environment = {
+        "SHOP_GATEWAY_CACHE_TTL_SECONDS": "0.5",
+        "SHOP_GATEWAY_CACHE_STALE_SECONDS": "0",
+        # Gives out what it has, however old, and reads it anew only then.
+        "SHOP_CATALOG_CACHE_TTL_SECONDS": "0",
+        "SHOP_CATALOG_CACHE_STALE_SECONDS": "60",
+    }
+    with running_shop(tmp_path, ("catalog", "gateway"), environment) as shop:
+        url = shop.url("gateway") + "/api/products/tea-pot"
+        before = httpx.get(url).json()["price_cents"]
+        database = sqlite3.connect(tmp_path / "data" / "catalog.db", timeout=10)
+        with closing(database), database:
+            database.execute("UPDATE products SET price_cents = price_cents + 1")
+        time.sleep(3)
+        old = httpx.get(url)
+        assert (old.json()["price_cents"], int(old.headers["age"]) >= 2) == (before, True)
+        # Not kept here for another half second, as if it were new.
+        assert httpx.get(url).json()["price_cents"] == before + 1
 
 
 def test_changing_a_price_needs_an_admin(http: httpx.Client) -> None:

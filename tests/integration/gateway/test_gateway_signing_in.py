@@ -3,6 +3,7 @@
 import httpx
 import pytest
 
+from services.gateway.sessions import SESSION_COOKIE
 from tests.support.pages import PASSWORD, Browser
 from tests.support.shop import RunningShop
 
@@ -91,6 +92,81 @@ def test_a_form_from_elsewhere_is_refused_and_changes_nothing(browser: Browser) 
     assert "nothing in it" in browser.open("/cart").text
     ours = page.form("/sign-out").fields
     assert "Enamel mug" in browser.post("/cart/items", wanted | ours).text
+
+
+def session_of(browser: Browser) -> dict[str, str]:
+    """The cookie of a browser's session, as somebody may have copied it."""
+    return {SESSION_COOKIE: browser.http.cookies[SESSION_COOKIE]}
+
+
+def leads_to_sign_in(shop: RunningShop, cookies: dict[str, str]) -> bool:
+    """Whether a page for signed-in people does not know this session."""
+    answer = httpx.get(shop.url("gateway") + "/account", cookies=cookies)
+    return answer.status_code == 303 and answer.headers["location"].startswith("/sign-in")
+
+
+def test_a_session_that_was_signed_out_is_nobodys_for_whoever_kept_it(
+    browser: Browser, shop: RunningShop
+) -> None:
+    page = browser.sign_up("leaves@example.com")
+    session = session_of(browser)
+    assert not leads_to_sign_in(shop, session)
+    browser.send(page, "/sign-out")
+    assert leads_to_sign_in(shop, session)
+    assert httpx.get(shop.url("gateway") + "/", cookies=session).text.count("Ada Bell") == 0
+
+
+def test_a_token_that_was_signed_out_opens_nothing(browser: Browser, shop: RunningShop) -> None:
+    browser.sign_up("leaves-too@example.com")
+    token = session_of(browser)[SESSION_COOKIE]
+    headers = {"Authorization": f"Bearer {token}"}
+    with httpx.Client(base_url=shop.url("gateway"), headers=headers, timeout=20) as http:
+        assert http.get("/api/cart").status_code == 200
+        assert http.delete("/api/sessions/current").status_code == 204
+        for path in ("/api/cart", "/api/orders", "/api/accounts/me"):
+            assert http.get(path).status_code == 401
+
+
+def test_a_new_password_signs_out_everywhere_else(browser: Browser, shop: RunningShop) -> None:
+    browser.sign_up("careful@example.com")
+    with Browser(shop.url("gateway")) as elsewhere:
+        login = elsewhere.open("/sign-in")
+        elsewhere.send(login, "/sign-in", email="careful@example.com", password=PASSWORD)
+        page = browser.open("/account")
+        assert "careful@example.com" in page.text
+        change = {"current_password": "wrong password", "new_password": "battery staple"}
+        page = browser.send(page, "/account", **change)
+        assert "The current password is another" in page.text
+        assert "battery staple" not in page.response.text
+        page = browser.send(page, "/account", **(change | {"new_password": "short"}))
+        assert "At least 8 characters" in page.text
+        page = browser.send(page, "/account", **(change | {"current_password": PASSWORD}))
+        assert "Your password is changed" in page.text
+        assert "Ada Bell" in browser.open("/account").text
+        assert elsewhere.open("/account").path.startswith("/sign-in")
+        login = elsewhere.open("/sign-in")
+        page = elsewhere.send(
+            login, "/sign-in", email="careful@example.com", password="battery staple"
+        )
+        assert "You are signed in" in page.text
+
+
+def test_signing_out_after_the_session_has_expired_is_no_mistake(browser: Browser) -> None:
+    page = browser.sign_up("slow@example.com")
+    browser.http.cookies.delete(SESSION_COOKIE)
+    assert "You are signed out" in browser.send(page, "/sign-out").text
+
+
+def test_shopping_goes_on_while_the_account_service_is_away(
+    browser: Browser, shop: RunningShop
+) -> None:
+    """Nobody can be told from who was signed out then; all are let in."""
+    browser.sign_up("unaware@example.com")
+    shop.kill("account")
+    try:
+        assert "nothing in it" in browser.open("/cart").text
+    finally:
+        shop.start("account")
 
 
 def test_a_link_signs_nobody_out(browser: Browser) -> None:

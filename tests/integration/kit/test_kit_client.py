@@ -159,6 +159,17 @@ async def test_a_call_that_is_not_safe_is_not_tried_again(upstream: Upstream) ->
     assert upstream.seen["POST"] == 5
 
 
+async def test_a_call_that_may_not_be_repeated_in_spite_of_its_method_is_not(
+    upstream: Upstream,
+) -> None:
+    """The caller knows better."""
+    upstream.statuses = [503]
+    async with listening(upstream.app) as url, client(url) as one:
+        with pytest.raises(Problem):
+            await one.put("/thing", idempotent=False)
+    assert upstream.seen["PUT"] == 1
+
+
 @pytest.mark.parametrize("status", [401, 429, 503])
 async def test_what_an_error_tells_the_caller_to_do_is_passed_on(
     upstream: Upstream, status: int

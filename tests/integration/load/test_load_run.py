@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -102,18 +103,30 @@ def _is_alive(pid: int) -> bool:
 
 
 def test_failed_requests_are_told_with_their_trace_and_do_not_hold(shop: RunningShop) -> None:
-    shop.kill("catalog")
+    shop.kill("account")  # without which no buyer gets in; much of the catalogue is still known
     try:
         code, out, err = load(
-            "--users", "2", "--duration", "4", "--json", "--host", shop.url("gateway")
+            "--users", "4", "--duration", "4", "--json", "--host", shop.url("gateway")
         )
     finally:
-        shop.start("catalog")
+        shop.start("account")
     report = json.loads(out)
     assert code == 1
     assert report["failures"][0]["error"].startswith("503")
     assert len(report["failures"][0]["trace_id"]) == 32
     assert "Failed requests" in err
+
+
+def test_a_shop_that_takes_no_token_does_not_hold(tmp_path: Path) -> None:
+    """A token may expire during a run, but not be refused as soon as it is given."""
+    other_key = {"SHOP_GATEWAY_TOKEN_KEY": "another key that nobody else in the shop has"}
+    with running_shop(tmp_path, ("account", "catalog", "gateway"), other_key) as shop:
+        code, out, _ = load(
+            "--users", "4", "--duration", "20", "--json", "--host", shop.url("gateway")
+        )
+    refused = [one for one in json.loads(out)["failures"] if one["error"].startswith("401")]
+    assert {one["route"] for one in refused} >= {"/api/cart"}
+    assert code == 1
 
 
 @pytest.mark.parametrize(

@@ -10,20 +10,17 @@ from typing import Any
 import httpx
 import pytest
 
+from services.kit.auth import User, service_user
+from tests.support.address import ADDRESS
+from tests.support.customer import token_for
 from tests.support.embedded_queue import bodies
 from tests.support.shop import RunningShop, running_shop
 
+AS_SERVICE = {"Authorization": f"Bearer {token_for(service_user('checkout'))}"}
 QUICK = {
     "SHOP_PICKUP_SECONDS": "0.3",
     "SHOP_TRANSIT_SECONDS": "0.3",
     "SHOP_TICK_SECONDS": "0.05",
-}
-ADDRESS = {
-    "name": "Ada Bell",
-    "street": "Keizersgracht 1",
-    "city": "Amsterdam",
-    "postal_code": "1015 CJ",
-    "country": "NL",
 }
 
 
@@ -36,8 +33,8 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningShop]:
 
 @pytest.fixture
 def http(shop: RunningShop) -> Iterator[httpx.Client]:
-    """A client of the service."""
-    with httpx.Client(base_url=shop.url("shipping"), timeout=10) as client:
+    """Another service as its client."""
+    with httpx.Client(base_url=shop.url("shipping"), timeout=10, headers=AS_SERVICE) as client:
         yield client
 
 
@@ -157,6 +154,24 @@ def test_unknown_order_has_no_parcel(http: httpx.Client) -> None:
     assert http.get("/shipments/nothing").status_code == 404
 
 
+def test_only_services_make_call_off_and_follow_parcels(
+    http: httpx.Client, shop: RunningShop
+) -> None:
+    """401 for nobody, 403 for a person; the parcel goes its way."""
+    wanted = parcel()
+    http.post("/shipments", json=wanted).raise_for_status()
+    url = f"{shop.url('shipping')}/shipments"
+    person = {"Authorization": f"Bearer {token_for(User('ann', 'ann@example.com', 'Ann'))}"}
+    for headers, status in (({}, 401), (person, 403)):
+        with httpx.Client(headers=headers) as other:
+            tried = [
+                other.post(url, json=parcel()),
+                other.get(f"{url}/{wanted['order_id']}"),
+                other.post(f"{url}/{parcel()['order_id']}/cancel"),
+            ]
+        assert [answer.status_code for answer in tried] == [status] * 3
+
+
 def test_killed_service_forgets_no_event(tmp_path: Path) -> None:
     """kill -9 right after the answer: after the restart the event is published and once."""
     slow = {**QUICK, "SHOP_PICKUP_SECONDS": "60"}
@@ -164,7 +179,8 @@ def test_killed_service_forgets_no_event(tmp_path: Path) -> None:
         orders = []
         for _ in range(5):
             wanted = parcel()
-            httpx.post(f"{shop.url('shipping')}/shipments", json=wanted).raise_for_status()
+            url = f"{shop.url('shipping')}/shipments"
+            httpx.post(url, json=wanted, headers=AS_SERVICE).raise_for_status()
             orders.append(wanted["order_id"])
         shop.kill("shipping")
         shop.start("shipping")

@@ -1,8 +1,10 @@
 """What is running is watched: repaired, scaled, restarted, kept within bounds."""
 
+import json
 import os
 import signal
 
+from observability.instrumentation.audit import read_journal
 from tests.support.ports import free_ports
 from tests.support.waiting import eventually
 
@@ -73,6 +75,26 @@ def test_what_cannot_be_scaled_is_refused(shop: TinyStack) -> None:
         assert refused.returncode == 2, target
         assert len(refused.stderr.splitlines()) == 1
     assert len(shop.processes()) == 2
+
+
+def test_the_trail_says_what_was_done_to_the_stack_and_what_was_refused(shop: TinyStack) -> None:
+    """By command: what, how, with what outcome."""
+    shop.up("--only=back,worker")
+    shop.belfry("scale", "worker=2")
+    shop.belfry("scale", "worker=65")
+    shop.belfry("restart", "worker", "--version", "2.0")
+    shop.belfry("down")
+    trail = read_journal(shop.state / "audit" / "belfry-cli.jsonl")
+    assert [(one.action, one.target, one.outcome) for one in trail] == [
+        ("scale", "worker", "success"),
+        ("scale", "worker", "failure"),
+        ("restart", "worker", "success"),
+        ("down", "stack", "success"),
+    ]
+    details = [json.loads(one.detail) for one in trail]
+    assert details[0] == {"replicas": "2"}
+    assert "must be from 0 to 64" in details[1]["reason"]
+    assert details[2] == {"version": "2.0"}
 
 
 def test_restart_replaces_a_process_and_may_change_its_version(shop: TinyStack) -> None:

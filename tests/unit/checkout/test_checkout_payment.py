@@ -35,5 +35,5 @@ def test_fingerprint_ignores_order_but_no_value() -> None:
 
 def test_basket_adds_up() -> None:
     """Lines by quantity, then shipping."""
-    basket = Basket((Line("a", "A", 2, 150), Line("b", "B", 1, 99)), 495)
+    basket = Basket((Line("a", "A", 2, 150), Line("b", "B", 1, 99)), 495, cart_revision=3)
     assert (basket.subtotal_cents, basket.total_cents) == (399, 894)

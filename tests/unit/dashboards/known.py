@@ -38,6 +38,8 @@ _SHOP = {
     "shop_order_to_shipment_seconds_bucket",
     "shop_order_value_euros_sum",
     "shop_orders_total",
+    "shop_orders_unfinished",
+    "shop_orders_unfinished_oldest_age_seconds",
     "shop_payments_total",
     "shop_sign_ins_total",
 }

@@ -28,5 +28,5 @@ def test_an_unknown_answer_is_sent_with_its_tag_and_age(tag: str | None) -> None
     status, headers, body = respond(tag)
     assert (status, body) == (200, b'{"a":1}')
     assert headers["etag"] == '"abc"'
-    assert headers["age"] == "3"
+    assert headers["age"] == "2"
     assert headers["content-type"] == "application/json"

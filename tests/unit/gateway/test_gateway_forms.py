@@ -9,8 +9,7 @@ from starlette.datastructures import FormData
 from services.gateway.models import NewAccount
 from services.gateway.pages.forms import Filled, filled, read
 from services.gateway.sessions import FORM_LIFETIME_SECONDS, Forms, Visitor
-from services.gateway.settings import GatewaySettings
-from services.kit.auth import User
+from services.kit.auth import TokenKey, User
 from services.kit.problems import Problem
 
 KEY = "k" * 40
@@ -20,7 +19,7 @@ VISITOR = Visitor(ADA, nonce="0" * 32, known=True)
 
 @pytest.fixture
 def forms() -> Forms:
-    return Forms(GatewaySettings(token_key=KEY))  # pydantic makes it a secret
+    return Forms(TokenKey(KEY))
 
 
 def test_a_form_shown_to_this_visitor_is_accepted(forms: Forms) -> None:
@@ -40,6 +39,11 @@ def test_a_form_of_another_browser_or_user_is_refused(forms: Forms, other: Visit
     with pytest.raises(Problem) as caught:
         forms.check(other, forms.token(VISITOR))
     assert caught.value.status == 403
+
+
+def test_a_form_shown_before_a_restart_is_accepted_after_it(forms: Forms) -> None:
+    """The key comes from the tokens' own, which is kept."""
+    Forms(TokenKey(KEY)).check(VISITOR, forms.token(VISITOR))
 
 
 @pytest.mark.parametrize("token", ["", "nonsense", "WyIwIiwiMSJd.x.y"])

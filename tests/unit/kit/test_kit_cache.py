@@ -157,3 +157,14 @@ async def test_the_least_recently_used_goes_first(cache: Cache[str], world: Worl
     assert world.loads == 0
     await cache.get("b", loader("b"))
     assert world.loads == 1
+
+
+async def test_what_came_from_another_cache_is_as_old_as_it_was_there(world: World) -> None:
+    """Its age counts from its own source: two caches in a row do not add up."""
+    cache: Cache[str] = Cache(
+        "test", ttl=2.0, stale=3.0, age_of=lambda value: 4.0, clock=lambda: world.now
+    )
+    assert await cache.aged("k", world.load) == ("old", 4.0)
+    world.value = "new"
+    world.now += 1.1
+    assert (await cache.aged("k", world.load))[0] == "new"

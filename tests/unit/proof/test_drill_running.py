@@ -175,7 +175,7 @@ def test_traffic_is_made_as_journeys_say() -> None:
     enough = asyncio.Event()
     step = Step(
         request="POST account/things/{random}",
-        body={"a": ["{random}"], "at": "{now}", "n": 1},
+        body={"a": ["{random}"], "at": "{now}", "n": 1, "items": "{number}"},
         once=True,
     )
 
@@ -193,6 +193,7 @@ def test_traffic_is_made_as_journeys_say() -> None:
     assert len(set(words)) == len(words) >= 3
     assert [one["body"]["a"] for one in things] == [[word] for word in words]
     assert all(one["body"]["at"].isdigit() and one["body"]["n"] == 1 for one in things)
+    assert all(1 <= int(one["body"]["items"]) <= 10_000 for one in things)
     assert all(one["authorization"] == "Bearer t0" for one in things)
     assert len({one["idempotency-key"] for one in things}) == len(things)
     assert sent >= len(seen)
