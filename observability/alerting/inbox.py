@@ -14,7 +14,7 @@ from fastapi.responses import StreamingResponse
 
 from observability import counter, get_logger
 from observability.alerting.incidents import Incident, find_incident
-from observability.alerting.notifications import Heartbeat, Notification, Store
+from observability.alerting.notifications import Heartbeat, Kept, Notification, Store
 from observability.alerting.webhook import Moment, Status, Webhook
 
 _KEEPALIVE_SECONDS = 15.0
@@ -28,19 +28,24 @@ RECEIVED = counter(
 )
 for _status in get_args(Status):
     RECEIVED.labels(_status)
+LEFT_OUT = counter(
+    "inbox_alerts_left_out_total",
+    "Alerts that were not kept: Alertmanager left them out, or they could not be read.",
+    ["reason"],
+)
+for _reason in ("truncated", "unreadable"):
+    LEFT_OUT.labels(_reason)
 log = get_logger(__name__)
 
 
 class Desk(Protocol):
     """What is done with notifications beyond keeping them."""
 
-    def arriving(
-        self, webhook: Webhook, database: sqlite3.Connection, new: list[Notification]
-    ) -> None:
-        """Write down what is to be done, in the transaction that keeps `new`."""
+    def arriving(self, webhook: Webhook, database: sqlite3.Connection, kept: Kept) -> None:
+        """Write down what is to be done, in the transaction that keeps the notifications."""
 
     def arrived(self, new: list[Notification]) -> None:
-        """They are kept: begin, without waiting."""
+        """They are kept, or known ones were repeated: begin, without waiting."""
 
 
 class Inbox:
@@ -71,17 +76,18 @@ class Inbox:
         desk = self.desk
         also = partial(desk.arriving, webhook) if desk else None
         new = await asyncio.to_thread(self.store.record, people, now, also)
+        _note_left_out(webhook)
         self.tell(new)
         return new
 
     def tell(self, new: list[Notification]) -> None:
-        """Wake all who wait for notifications: these have been kept."""
+        """Wake all who wait for notifications: these have been kept, if any."""
         for one in new:
             _note(one)
         if new:
             self._wake()
-            if self.desk:
-                self.desk.arrived(new)
+        if self.desk:
+            self.desk.arrived(new)
 
     def close(self) -> None:
         """End every stream, so that a server that waits for them can stop."""
@@ -136,6 +142,17 @@ def _note(one: Notification) -> None:
         about=one.service,
         summary=one.summary,
     )
+
+
+def _note_left_out(webhook: Webhook) -> None:
+    """Count what is in none of the lists, and say so."""
+    for reason, count in (
+        ("truncated", webhook.truncated_alerts),
+        ("unreadable", webhook.unreadable),
+    ):
+        if count:
+            LEFT_OUT.labels(reason).inc(count)
+            log.warning("alerts_left_out", group=webhook.group_key, reason=reason, count=count)
 
 
 def router(inbox: Inbox) -> APIRouter:

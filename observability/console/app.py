@@ -58,7 +58,7 @@ def create_app(settings: Settings) -> ASGIApp:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         with on_stop_signal(inbox.close):
-            async with desk.running(), watching(inbox, settings.audit_dir):
+            async with desk.running(), watching(inbox, settings):
                 seeing = asyncio.create_task(deploys.watch(settings), name="deploys")
                 yield
                 seeing.cancel()

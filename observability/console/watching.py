@@ -10,9 +10,10 @@ from pathlib import Path
 
 from observability import gauge, get_logger
 from observability.alerting.inbox import Inbox
-from observability.alerting.watchdog import DeadMansSwitch
+from observability.alerting.watchdog import DeadMansSwitch, prometheus_at
 from observability.forever import forever
 from observability.proof.trails import Trail
+from observability.settings import Settings
 
 _AUDIT_EVERY_SECONDS = 5.0
 
@@ -71,12 +72,11 @@ class AuditWatch:
 
 
 @asynccontextmanager
-async def watching(inbox: Inbox, audit_folder: Path) -> AsyncIterator[None]:
+async def watching(inbox: Inbox, settings: Settings) -> AsyncIterator[None]:
     """Watch while entered."""
-    tasks = [
-        asyncio.create_task(DeadMansSwitch(inbox).run(), name="dead-mans-switch"),
-        asyncio.create_task(AuditWatch(audit_folder).run(), name="audit-watch"),
-    ]
+    switch = DeadMansSwitch(inbox, prometheus_at(settings.url("prometheus")))
+    watch = AuditWatch(settings.audit_dir)
+    tasks = [asyncio.create_task(one.run()) for one in (switch, watch)]
     try:
         yield
     finally:

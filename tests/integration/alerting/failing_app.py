@@ -1,8 +1,11 @@
-"""A tiny service, instrumented as any other, that fails when it is asked to."""
+"""A tiny service, instrumented as any other, that fails when it is asked to.
+
+It publishes to a queue that nobody works off.
+"""
 
 from fastapi import FastAPI, HTTPException
 
-from observability import get_logger, instrument
+from observability import QueueStats, get_logger, instrument, observe_queues, publish_span
 
 app = FastAPI()
 instrument(app)
@@ -17,3 +20,13 @@ async def order(order_id: str) -> dict[str, str]:
         raise HTTPException(500, "lost")
     log.info("order_found", order_id=order_id)
     return {"id": order_id}
+
+
+@app.post("/shipments")
+async def ship() -> None:
+    """Publish under another name than the queue's, as one does to an exchange."""
+    with publish_span("order.paid", {}):
+        log.info("shipment_asked")
+
+
+observe_queues(lambda: [QueueStats("shipments", 1, 60.0)])
