@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated, Protocol, get_args
 
-from fastapi import APIRouter, Header, HTTPException, Path, Query, Response
+from fastapi import APIRouter, Depends, Header, HTTPException, Path, Query, Response
 from fastapi.responses import StreamingResponse
 
 from observability import counter, get_logger
@@ -155,11 +156,23 @@ def _note_left_out(webhook: Webhook) -> None:
             log.warning("alerts_left_out", group=webhook.group_key, reason=reason, count=count)
 
 
-def router(inbox: Inbox) -> APIRouter:
-    """The inbox over HTTP, below `/api/inbox`."""
+def router(inbox: Inbox, token: Callable[[], str]) -> APIRouter:
+    """The inbox over HTTP, below `/api/inbox`.
+
+    Args:
+        inbox: What is received and read.
+        token: What the sender of a notification must know, asked each time: else anybody on the
+            machine could send a heartbeat while the alerting path is broken.
+    """
     routes = APIRouter(prefix="/api/inbox", tags=["inbox"])
 
-    @routes.post("/alertmanager", status_code=204)
+    def known(authorization: Annotated[str, Header()] = "") -> None:
+        expected = f"Bearer {token()}"
+        if not secrets.compare_digest(authorization.encode(), expected.encode()):
+            log.warning("notification_refused", reason="the token is missing or wrong")
+            raise HTTPException(401, "show the token of the inbox", {"WWW-Authenticate": "Bearer"})
+
+    @routes.post("/alertmanager", status_code=204, dependencies=[Depends(known)])
     async def receive(webhook: Webhook) -> Response:
         """Take a notification from Alertmanager; taking it twice changes nothing."""
         await inbox.receive(webhook)

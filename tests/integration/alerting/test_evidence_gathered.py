@@ -111,6 +111,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         stack.callback(app.stop)
         page = console(folder / "console", port)
         stack.callback(page.stop)
+        secrets = servers.site.state / "secrets"
+        secrets.symlink_to(folder / "console" / "state" / "secrets")
         stack.enter_context(servers)
         yield World(
             servers,

@@ -31,9 +31,12 @@ def inbox(tmp_path: Path) -> Inbox:
 async def http(inbox: Inbox) -> AsyncIterator[httpx.AsyncClient]:
     """A client of an application that has nothing but the inbox."""
     app = FastAPI()
-    app.include_router(router(inbox))
+    app.include_router(router(inbox, lambda: "s3cret"))
     transport = httpx.ASGITransport(app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://inbox") as client:
+    known = {"Authorization": "Bearer s3cret"}
+    async with httpx.AsyncClient(
+        transport=transport, base_url="http://inbox", headers=known
+    ) as client:
         yield client
 
 
@@ -134,6 +137,19 @@ async def test_a_heartbeat_is_no_notification(http: httpx.AsyncClient) -> None:
     assert await listed(http) == []
     [one] = (await http.get("/api/inbox/heartbeats")).json()
     assert one["name"] == "Watchdog"
+
+
+@pytest.mark.parametrize("shown", ["", "Bearer ", "Bearer wrong", "s3cret", "Bearer s3cret\u00e9"])
+async def test_notifications_are_taken_from_alertmanager_alone(
+    http: httpx.AsyncClient, inbox: Inbox, shown: str
+) -> None:
+    """Whoever does not know the token forges neither an alert nor a heartbeat."""
+    beat = alert(labels={"alertname": "Watchdog", "severity": "none"})
+    headers = {b"Authorization": shown.encode("latin-1")}
+    answer = await http.post(HOOK, json=webhook(alert(), beat), headers=headers)
+    assert answer.status_code == 401
+    assert inbox.store.find() == []
+    assert inbox.store.heartbeats() == []
 
 
 @pytest.mark.parametrize(
