@@ -8,6 +8,7 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from observability import counter
 from observability.alerting.ledger import Delivery, Ledger
@@ -119,7 +120,8 @@ class Courier:
         else:
             evidence = self._ledger.evidence(alerts[0].id)
         calls = self._calls(head)
-        return Message(head.incident, kind, alerts, evidence, calls, head.message.left_out)
+        at = datetime.fromtimestamp(head.created_at, UTC)
+        return Message(head.incident, kind, at, alerts, evidence, calls, head.message.left_out)
 
     def _calls(self, head: Delivery) -> list[Call]:
         """One for each message with news: whoever acknowledged the first is called for the next."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime, make_msgid
@@ -64,7 +63,7 @@ def compose(message: Message, receiver: Mail) -> EmailMessage:
     mail["Subject"] = " ".join(message.title.split())
     mail["From"] = Address("Belfry", addr_spec=receiver.sender)
     mail["To"] = ", ".join(receiver.to)
-    mail["Date"] = format_datetime(datetime.now(UTC))
+    mail["Date"] = format_datetime(message.at)
     mail["Message-ID"] = make_msgid(domain=domain)
     mail["References"] = thread
     mail["In-Reply-To"] = thread

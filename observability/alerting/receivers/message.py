@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from observability.alerting.evidence.chart import sparkline
 from observability.alerting.evidence.model import Change, Evidence, LogEvidence, TraceEvidence
@@ -37,6 +38,7 @@ class Message:
     Attributes:
         incident: its id.
         kind: what happened.
+        at: when, however late it can be delivered.
         alerts: what it is about: those that are new, still fire, or have ended.
         evidence: of the first of them; None once they have ended.
         calls: all that the receiver was called for in this incident.
@@ -45,6 +47,7 @@ class Message:
 
     incident: str
     kind: Kind
+    at: datetime
     alerts: list[Notification]
     evidence: Evidence | None
     calls: list[Call] = field(default_factory=list)
