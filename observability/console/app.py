@@ -45,7 +45,7 @@ from observability.console.views import (
 )
 from observability.console.watching import watching
 from observability.settings import Settings, load_settings
-from observability.stack import deploys, secrets
+from observability.stack import secrets
 
 _STATIC = Path(__file__).parent / "static"
 
@@ -61,9 +61,7 @@ def create_app(settings: Settings) -> ASGIApp:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         with on_stop_signal(inbox.close):
             async with desk.running(), watching(inbox, settings):
-                seeing = asyncio.create_task(deploys.watch(settings), name="deploys")
                 yield
-                seeing.cancel()
         await load.stop()
         await context.close()
         inbox.store.close()

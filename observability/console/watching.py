@@ -1,4 +1,4 @@
-"""What the console looks after by itself: the alerting path, and the audit trails."""
+"""What the console looks after by itself: the alerting path, the audit trails, deploys."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from observability.alerting.watchdog import DeadMansSwitch, prometheus_at
 from observability.forever import forever
 from observability.proof.trails import Trail
 from observability.settings import Settings
+from observability.stack import deploys
 
 _AUDIT_EVERY_SECONDS = 5.0
 
@@ -75,8 +76,9 @@ class AuditWatch:
 async def watching(inbox: Inbox, settings: Settings) -> AsyncIterator[None]:
     """Watch while entered."""
     switch = DeadMansSwitch(inbox, prometheus_at(settings.url("prometheus")))
-    watch = AuditWatch(settings.audit_dir)
-    tasks = [asyncio.create_task(one.run()) for one in (switch, watch)]
+    audit = AuditWatch(settings.audit_dir)
+    watches = (switch.run(), audit.run(), deploys.watch(settings))
+    tasks = [asyncio.create_task(one) for one in watches]
     try:
         yield
     finally:
