@@ -14,10 +14,12 @@ log = get_logger(__name__)
 
 @app.get("/orders/{order_id}")
 async def order(order_id: str) -> dict[str, str]:
-    """Fails for orders that begin with `bad`."""
+    """Fails for orders that begin with `bad`, and complains of those that begin with `odd`."""
     if order_id.startswith("bad"):
         log.error("order_lost", order_id=order_id, card_number="4242")
         raise HTTPException(500, "lost")
+    if order_id.startswith("odd"):
+        log.error("order_odd", order_id=order_id)
     log.info("order_found", order_id=order_id)
     return {"id": order_id}
 

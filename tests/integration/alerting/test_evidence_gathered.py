@@ -131,7 +131,7 @@ def test_a_burst_of_errors_comes_with_its_traces_and_their_log_lines(world: Worl
         "log_stream": "audit",
     }
     world.servers.post("collector", "/v1/logs", records("belfry", record("audit", **fault, **who)))
-    with _half_failing(world):
+    with _with_half("bad", world):
         found = _waited(world, "HighErrorRate")
     evidence = Evidence.model_validate(found["evidence"])
     assert evidence.missing == []
@@ -176,7 +176,7 @@ def test_a_burst_of_errors_comes_with_its_traces_and_their_log_lines(world: Worl
 
 def test_an_alert_on_log_lines_has_its_figure_too(world: World) -> None:
     """Loki's own link says what its rule measures, and Loki is asked for it."""
-    with _half_failing(world):
+    with _with_half("odd", world):  # failures would be told by the page alone
         found = _waited(world, "ErrorLogBurst")
     figure = Evidence.model_validate(found["evidence"]).figure
     assert figure is not None
@@ -251,20 +251,20 @@ def _waited(world: World, name: str) -> dict[str, Any]:
 
 
 @contextmanager
-def _half_failing(world: World) -> Iterator[None]:
-    """Requests, half of which fail once the rules have seen a while of good ones."""
-    failing, stop = threading.Event(), threading.Event()
+def _with_half(kind: str, world: World) -> Iterator[None]:
+    """Requests, half of which are of a kind once the rules have seen a while of good ones."""
+    begun, stop = threading.Event(), threading.Event()
 
     def feed() -> None:
         while not stop.is_set():
-            world.ask("good", *(["bad"] if failing.is_set() else []))
+            world.ask("good", *([kind] if begun.is_set() else []))
             stop.wait(0.5)
 
     feeding = threading.Thread(target=feed)
     feeding.start()
     try:
         world.servers.until(lambda: world.known_for(20), within=120, what="traffic without errors")
-        failing.set()
+        begun.set()
         yield
     finally:
         stop.set()
