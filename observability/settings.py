@@ -41,10 +41,12 @@ DEFAULT_PORTS: Final[Mapping[str, int]] = {
     "shipping": 8005,
     "worker": 8010,
     "console": 8080,
-    # in containers only, each with its profile
+    # in containers only
     "edge": 8088,
     "consul": 8500,
     "eureka": 8761,
+    "mail": 8025,
+    "mail_smtp": 1025,
     "grafana": 3000,
     "prometheus": 9090,
     "alertmanager": 9093,

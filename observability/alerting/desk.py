@@ -14,20 +14,27 @@ from functools import partial
 from observability.alerting.evidence.gatherer import Gatherer
 from observability.alerting.evidence.ways import places
 from observability.alerting.inbox import Inbox
-from observability.alerting.ledger import Ledger, enqueue, prune, told
-from observability.alerting.notifications import Notification
+from observability.alerting.ledger import Ledger
+from observability.alerting.notifications import Kept, Notification
+from observability.alerting.outbox import prune
+from observability.alerting.own_alerts import RECEIVER_FAILING, annotations_of, labels_of
 from observability.alerting.receivers.courier import Courier, Patience
 from observability.alerting.receivers.hook import HookSender
 from observability.alerting.receivers.mail import MailSender
 from observability.alerting.receivers.pager import PagerSender
 from observability.alerting.receivers.sending import Sender
-from observability.alerting.receivers.settings import Hook, Mail, Notify, Receiver, Slack
+from observability.alerting.receivers.settings import (
+    PREFIX,
+    Hook,
+    Mail,
+    Notify,
+    Receiver,
+    Slack,
+)
 from observability.alerting.receivers.slack import SlackSender
+from observability.alerting.telling import Group, tell
 from observability.alerting.webhook import Webhook, WebhookAlert
 from observability.settings import Settings
-
-FAILING = "ReceiverFailing"
-"""Name of the alert by which the other receivers, and the inbox, hear that one fails."""
 
 _LAST_DELIVERY_SECONDS = 5.0
 
@@ -46,6 +53,7 @@ class Desk:
         )
         self._failing = self._known_to_fail()
         patience = patience or Patience(report_after=notify.report_after)
+        self._remind_after = patience.remind_after
         self._couriers = [
             Courier(
                 receiver,
@@ -57,7 +65,6 @@ class Desk:
             )
             for receiver in notify.receivers
         ]
-        self._adding: set[asyncio.Task[None]] = set()
         inbox.desk = self
 
     @asynccontextmanager
@@ -75,35 +82,22 @@ class Desk:
                 courier.stop()
             if rounds:
                 await asyncio.wait(rounds, timeout=_LAST_DELIVERY_SECONDS)
-            tasks = [*rounds, gathering, *self._adding]
+            tasks = [*rounds, gathering]
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             self._ledger.close()
 
-    def arriving(
-        self, webhook: Webhook, database: sqlite3.Connection, new: list[Notification]
-    ) -> None:
-        """Queue a message: an incident begins, grows, or is over with all of its alerts."""
+    def arriving(self, webhook: Webhook, database: sqlite3.Connection, kept: Kept) -> None:
+        """Queue messages: an incident begins, grows, goes on, or is over."""
         prune(database)
-        fired = [one for one in new if one.status == "firing"]
-        if fired:
-            for receiver in self._receivers:
-                ids = [one.id for one in fired if receiver.wants(one)]
-                if ids:
-                    enqueue(database, receiver.name, webhook.group_key, "firing", ids)
-        elif webhook.status == "resolved":
-            ids = [one.id for one in new]
-            for name in sorted(told(database, webhook.group_key)):
-                enqueue(database, name, webhook.group_key, "resolved", ids)
+        group = Group(webhook.group_key, webhook.over, webhook.left_out)
+        wants = {receiver.name: receiver.wants for receiver in self._receivers}
+        tell(database, group, kept, wants, self._remind_after)
 
     def arrived(self, new: list[Notification]) -> None:
         """Begin to gather for what fires, and to deliver."""
-        fired = [one for one in new if one.status == "firing"]
-        if fired:
-            task = asyncio.create_task(self._gatherer.add(fired))
-            self._adding.add(task)
-            task.add_done_callback(self._adding.discard)
+        self._gatherer.add([one for one in new if one.status == "firing"])
         self._wake()
 
     def _wake(self) -> None:
@@ -122,7 +116,7 @@ class Desk:
         return {
             one.labels.get("receiver", ""): one.starts_at
             for one in self._inbox.store.find(status="firing")
-            if one.name == FAILING
+            if one.name == RECEIVER_FAILING.name
         }
 
     async def _report(self, receiver: Receiver, reason: str | None, since: float) -> None:
@@ -144,38 +138,37 @@ class Desk:
         new = await asyncio.to_thread(store.record, [alert], datetime.now(UTC), also)
         self._inbox.tell(new)
 
-    def _to_the_others(
-        self, name: str, database: sqlite3.Connection, new: list[Notification]
-    ) -> None:
-        for receiver in self._receivers:
-            if receiver.name != name:
-                incident = f"{FAILING}:{name}"
-                enqueue(database, receiver.name, incident, new[0].status, [one.id for one in new])
+    def _to_the_others(self, name: str, database: sqlite3.Connection, kept: Kept) -> None:
+        group = Group(f"{RECEIVER_FAILING.name}:{name}", over=name not in self._failing)
+        others = {one.name: _anything for one in self._receivers if one.name != name}
+        tell(database, group, kept, others, self._remind_after)
+
+
+def _anything(_: Notification) -> bool:
+    return True
 
 
 def _alert(name: str, since: datetime, reason: str | None) -> WebhookAlert:
     back = reason is None
-    failing = (
-        f"Messages to receiver {name} have failed since {since:%H:%M:%S} UTC ({reason}). They are"
-        f" kept and tried again: see whether it is up, and its BELFRY_NOTIFY_{name.upper()}_…"
-        " settings."
+    said = annotations_of(
+        RECEIVER_FAILING,
+        receiver=name,
+        since=f"{since:%H:%M:%S}",
+        reason=reason or "",
+        settings=f"{PREFIX}{name.upper()}_…",
     )
+    if back:
+        said |= {
+            "summary": f"Receiver {name} is back",
+            "description": f"Receiver {name} takes messages again.",
+        }
     return WebhookAlert(
         status="resolved" if back else "firing",
-        labels={
-            "alertname": FAILING,
-            "severity": "warning",
-            "team": "platform",
-            "service_name": "console",
-            "receiver": name,
-        },
-        annotations={
-            "summary": f"Receiver {name} is {'back' if back else 'failing'}",
-            "description": f"Receiver {name} takes messages again." if back else failing,
-        },
+        labels=labels_of(RECEIVER_FAILING, receiver=name),
+        annotations=said,
         starts_at=since,
         ends_at=datetime.now(UTC) if back else None,
-        fingerprint=hashlib.sha256(f"{FAILING}:{name}".encode()).hexdigest()[:16],
+        fingerprint=hashlib.sha256(f"{RECEIVER_FAILING.name}:{name}".encode()).hexdigest()[:16],
     )
 
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated, Protocol, get_args
 
-from fastapi import APIRouter, Header, HTTPException, Path, Query, Response
+from fastapi import APIRouter, Depends, Header, HTTPException, Path, Query, Response
 from fastapi.responses import StreamingResponse
 
 from observability import counter, get_logger
 from observability.alerting.incidents import Incident, find_incident
-from observability.alerting.notifications import Heartbeat, Notification, Store
+from observability.alerting.notifications import Heartbeat, Kept, Notification, Store
 from observability.alerting.webhook import Moment, Status, Webhook
 
 _KEEPALIVE_SECONDS = 15.0
@@ -28,19 +29,24 @@ RECEIVED = counter(
 )
 for _status in get_args(Status):
     RECEIVED.labels(_status)
+LEFT_OUT = counter(
+    "inbox_alerts_left_out_total",
+    "Alerts that were not kept: Alertmanager left them out, or they could not be read.",
+    ["reason"],
+)
+for _reason in ("truncated", "unreadable"):
+    LEFT_OUT.labels(_reason)
 log = get_logger(__name__)
 
 
 class Desk(Protocol):
     """What is done with notifications beyond keeping them."""
 
-    def arriving(
-        self, webhook: Webhook, database: sqlite3.Connection, new: list[Notification]
-    ) -> None:
-        """Write down what is to be done, in the transaction that keeps `new`."""
+    def arriving(self, webhook: Webhook, database: sqlite3.Connection, kept: Kept) -> None:
+        """Write down what is to be done, in the transaction that keeps the notifications."""
 
     def arrived(self, new: list[Notification]) -> None:
-        """They are kept: begin, without waiting."""
+        """They are kept, or known ones were repeated: begin, without waiting."""
 
 
 class Inbox:
@@ -71,17 +77,18 @@ class Inbox:
         desk = self.desk
         also = partial(desk.arriving, webhook) if desk else None
         new = await asyncio.to_thread(self.store.record, people, now, also)
+        _note_left_out(webhook)
         self.tell(new)
         return new
 
     def tell(self, new: list[Notification]) -> None:
-        """Wake all who wait for notifications: these have been kept."""
+        """Wake all who wait for notifications: these have been kept, if any."""
         for one in new:
             _note(one)
         if new:
             self._wake()
-            if self.desk:
-                self.desk.arrived(new)
+        if self.desk:
+            self.desk.arrived(new)
 
     def close(self) -> None:
         """End every stream, so that a server that waits for them can stop."""
@@ -138,11 +145,34 @@ def _note(one: Notification) -> None:
     )
 
 
-def router(inbox: Inbox) -> APIRouter:
-    """The inbox over HTTP, below `/api/inbox`."""
+def _note_left_out(webhook: Webhook) -> None:
+    """Count what is in none of the lists, and say so."""
+    for reason, count in (
+        ("truncated", webhook.truncated_alerts),
+        ("unreadable", webhook.unreadable),
+    ):
+        if count:
+            LEFT_OUT.labels(reason).inc(count)
+            log.warning("alerts_left_out", group=webhook.group_key, reason=reason, count=count)
+
+
+def router(inbox: Inbox, token: Callable[[], str]) -> APIRouter:
+    """The inbox over HTTP, below `/api/inbox`.
+
+    Args:
+        inbox: What is received and read.
+        token: What the sender of a notification must know, asked each time: else anybody on the
+            machine could send a heartbeat while the alerting path is broken.
+    """
     routes = APIRouter(prefix="/api/inbox", tags=["inbox"])
 
-    @routes.post("/alertmanager", status_code=204)
+    def known(authorization: Annotated[str, Header()] = "") -> None:
+        expected = f"Bearer {token()}"
+        if not secrets.compare_digest(authorization.encode(), expected.encode()):
+            log.warning("notification_refused", reason="the token is missing or wrong")
+            raise HTTPException(401, "show the token of the inbox", {"WWW-Authenticate": "Bearer"})
+
+    @routes.post("/alertmanager", status_code=204, dependencies=[Depends(known)])
     async def receive(webhook: Webhook) -> Response:
         """Take a notification from Alertmanager; taking it twice changes nothing."""
         await inbox.receive(webhook)

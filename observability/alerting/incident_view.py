@@ -122,6 +122,10 @@ def _act(what: Callable[[Store, Audit], Incident]) -> None:
         raise UsageError(f"{error}: see belfry alerts") from None
     except BackendError as error:
         raise UsageError(f"nothing was changed: {error}") from None
+    except sqlite3.OperationalError as error:
+        raise UsageError(
+            f"cannot write to {settings.inbox_file}: {error}; belfry audit list says what was done"
+        ) from None
 
 
 def _audit(settings: Settings) -> Audit:

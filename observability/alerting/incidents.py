@@ -14,8 +14,9 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from observability.alerting.evidence.model import Evidence
-from observability.alerting.ledger import Act, Delivery, Ledger
+from observability.alerting.ledger import Act, Delivery, Kind, Ledger
 from observability.alerting.notifications import Notification, Store
+from observability.alerting.webhook import kept_of
 from observability.query import Alertmanager
 
 Audit = Callable[[str, str, dict[str, str]], None]
@@ -23,6 +24,11 @@ Audit = Callable[[str, str, dict[str, str]], None]
 
 LONGEST_SILENCE = timedelta(days=30)
 
+_SAID: dict[Kind, str] = {
+    "reminder": "that it still fires",
+    "end": "that it ended",
+    "over": "that the incident is over",
+}
 Moment = Literal["fired", "notified", "delivered", "refused", "acknowledged", "silenced"]
 _LATER = Literal["unsilenced", "resolved"]
 
@@ -106,20 +112,26 @@ async def silence(  # noqa: PLR0913 - each a fact of the silence
     comment: str,
     audit: Audit,
 ) -> Incident:
-    """Silence alerts with exactly its labels; one in force is ended first, so there is one.
+    """Silence alerts with exactly its labels; it takes the place of the one in force, if any.
 
     Raises:
         NoIncidentError: There is no such notification.
-        BackendError: Alertmanager did not answer or refused.
+        BackendError: Alertmanager did not answer or refused; what was in force still is.
         ValueError: It would last no time, or longer than 30 days.
     """
     if not timedelta(0) < lasting <= LONGEST_SILENCE:
         raise ValueError("a silence lasts from a second to 30 days")
     incident = _known(store, notification_id)
     one = incident.notification
-    made = await alertmanager.silence(one.labels, lasting, author=actor, comment=comment)
-    if incident.silenced is not None:
-        await _end(alertmanager, incident.silenced.silence)
+    whole, beginnings = _matchers(one.labels)
+    made = await alertmanager.silence(
+        whole,
+        lasting,
+        author=actor,
+        comment=comment,
+        beginnings=beginnings,
+        instead_of=incident.silenced.silence if incident.silenced else None,
+    )
     now = datetime.now(UTC)
     act = Act(at=now, kind="silenced", actor=actor, note=comment, silence=made, until=now + lasting)
     return _acted(store, one, act, audit, "alert_silenced")
@@ -144,6 +156,14 @@ async def unsilence(
     return _acted(store, incident.notification, act, audit, "alert_unsilenced")
 
 
+def _matchers(labels: dict[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+    """Labels by their value, and those of which only the beginning was kept."""
+    beginnings = {
+        name: kept for name, value in labels.items() if (kept := kept_of(value)) is not None
+    }
+    return {name: labels[name] for name in labels.keys() - beginnings}, beginnings
+
+
 async def _end(alertmanager: Alertmanager, silence_id: str) -> None:
     """End a silence; one that somebody else has ended is no error."""
     if any(one.id == silence_id for one in await alertmanager.silences()):
@@ -158,15 +178,15 @@ def _known(store: Store, notification_id: int) -> Incident:
 
 
 def _acted(store: Store, one: Notification, act: Act, audit: Audit, action: str) -> Incident:
-    with closing(Ledger(store.path)) as ledger:
-        ledger.act(one.id, act)
     detail = {"notification": str(one.id), "note": act.note}
     if act.silence:
         detail["silence"] = act.silence
     if act.until:
         detail["until"] = act.until.isoformat(timespec="seconds")
     target = f"{one.name} {one.service}".strip()
-    audit(action, target, detail)
+    audit(action, target, detail)  # first: it is done, whether or not it can be kept here
+    with closing(Ledger(store.path)) as ledger:
+        ledger.act(one.id, act)
     return _known(store, one.id)
 
 
@@ -187,7 +207,7 @@ def _timeline(one: Notification, acts: list[Act], deliveries: list[Delivery]) ->
                 at=datetime.fromtimestamp(delivery.done_at, UTC),
                 kind="delivered" if delivery.state == "sent" else "refused",
                 who=delivery.receiver,
-                note=delivery.error,
+                note=delivery.error or _SAID.get(delivery.message.kind, ""),
             )
             for delivery in deliveries
             if delivery.done_at is not None

@@ -1,4 +1,4 @@
-"""What is kept beside the notifications, in the same file: evidence, deliveries, acts."""
+"""What is kept beside notifications, in the same file: evidence, incidents, deliveries, acts."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterable
-from contextlib import closing
-from dataclasses import dataclass
+from contextlib import closing, suppress
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -16,18 +16,25 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from observability.alerting.evidence.model import Evidence
-from observability.alerting.webhook import Status
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS evidence (
     notification INTEGER PRIMARY KEY,
     document TEXT NOT NULL
 );
+CREATE TABLE IF NOT EXISTS incidents (
+    id TEXT PRIMARY KEY,
+    group_key TEXT NOT NULL,
+    ended_at REAL
+);
+CREATE INDEX IF NOT EXISTS incidents_open ON incidents (group_key) WHERE ended_at IS NULL;
 CREATE TABLE IF NOT EXISTS deliveries (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     receiver TEXT NOT NULL,
     incident TEXT NOT NULL,
     status TEXT NOT NULL CHECK (status IN ('firing', 'resolved')),
+    kind TEXT NOT NULL DEFAULT 'news',
+    left_out INTEGER NOT NULL DEFAULT 0,
     notifications TEXT NOT NULL,
     created_at REAL NOT NULL,
     state TEXT NOT NULL DEFAULT 'waiting' CHECK (state IN ('waiting', 'sent', 'refused')),
@@ -38,6 +45,7 @@ CREATE TABLE IF NOT EXISTS deliveries (
     done_at REAL
 );
 CREATE INDEX IF NOT EXISTS deliveries_waiting ON deliveries (receiver, state, id);
+CREATE INDEX IF NOT EXISTS deliveries_of ON deliveries (incident, receiver, id);
 CREATE TABLE IF NOT EXISTS acts (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     notification INTEGER NOT NULL,
@@ -51,10 +59,21 @@ CREATE TABLE IF NOT EXISTS acts (
 CREATE INDEX IF NOT EXISTS acts_of ON acts (notification);
 """
 
-_KEPT_SECONDS = 7 * 86_400
-_FORGOTTEN = "(SELECT COALESCE(MIN(id), 0) FROM notifications)"
+# Columns that files of before do not have.
+_ADDED = (
+    "ALTER TABLE deliveries ADD COLUMN kind TEXT NOT NULL DEFAULT 'news'",
+    "ALTER TABLE deliveries ADD COLUMN left_out INTEGER NOT NULL DEFAULT 0",
+    "UPDATE deliveries SET kind = 'over' WHERE status = 'resolved'",
+    # it was the group's key, which is no good as a name
+    "UPDATE deliveries SET incident = 'g' || first.id FROM"
+    " (SELECT incident AS key, MIN(id) AS id FROM deliveries GROUP BY incident) AS first"
+    " WHERE first.key = deliveries.incident",
+)
 
-Kind = Literal["acknowledged", "silenced", "unsilenced"]
+ActKind = Literal["acknowledged", "silenced", "unsilenced"]
+Kind = Literal["news", "reminder", "end", "over"]
+"""Of a message: alerts that the receiver does not know, ones that still fire, ones that ended
+while others fire, and all of an incident that is over."""
 
 
 class Act(BaseModel):
@@ -63,7 +82,7 @@ class Act(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     at: datetime
-    kind: Kind
+    kind: ActKind
     actor: str
     note: str = ""
     silence: str = ""
@@ -71,14 +90,25 @@ class Act(BaseModel):
 
 
 @dataclass(frozen=True)
+class Queued:
+    """A message before it has a number: about which notifications, by the firing one's id.
+
+    `left_out` counts alerts that Alertmanager or the inbox could not hand on.
+    """
+
+    kind: Kind
+    notifications: list[int]
+    left_out: int = 0
+
+
+@dataclass(frozen=True)
 class Delivery:
-    """One message to one receiver; times in unix seconds. `incident` is Alertmanager's group."""
+    """One message to one receiver; times in unix seconds."""
 
     id: int
     receiver: str
     incident: str
-    status: Status
-    notifications: list[int]
+    message: Queued
     created_at: float
     state: str
     attempts: int
@@ -105,6 +135,7 @@ class Ledger:
         self._db.row_factory = sqlite3.Row
         self._lock = threading.Lock()
         self._db.executescript(_SCHEMA)
+        _upgrade(self._db)
 
     def close(self) -> None:
         """Close the file."""
@@ -119,12 +150,16 @@ class Ledger:
         )
 
     def evidence(self, notification: int) -> Evidence | None:
-        """What was found; None if it is not there yet."""
+        """What was found, with what it shares with another's; None if it is not there yet."""
+        found = self._evidence(notification)
+        if found is None or found.same_as is None:
+            return found
+        other = self._evidence(found.same_as)
+        return found if other is None else found.sharing(other)
+
+    def _evidence(self, notification: int) -> Evidence | None:
         rows = self._read("SELECT document FROM evidence WHERE notification = ?", (notification,))
-        found = Evidence.model_validate_json(rows[0]["document"]) if rows else None
-        if found is not None and found.same_as not in (None, notification):
-            return self.evidence(found.same_as or 0) or found
-        return found
+        return Evidence.model_validate_json(rows[0]["document"]) if rows else None
 
     def without_evidence(self, since: datetime) -> list[int]:
         """Ids of firing notifications received since, for which nothing was gathered."""
@@ -163,6 +198,15 @@ class Ledger:
             "SELECT receiver, COUNT(*) AS n FROM deliveries WHERE state = 'waiting' GROUP BY 1", ()
         )
         return {row["receiver"]: row["n"] for row in rows}
+
+    def news(self, receiver: str, incident: str, until: int) -> list[Delivery]:
+        """Messages by which a receiver learned of an incident's alerts, up to one given by id."""
+        rows = self._read(
+            "SELECT * FROM deliveries WHERE receiver = ? AND incident = ? AND kind = 'news'"
+            " AND id <= ? ORDER BY id",
+            (receiver, incident, until),
+        )
+        return [_delivery(row) for row in rows]
 
     def deliveries(self, notification: int) -> list[Delivery]:
         """Messages that a notification is in, oldest first."""
@@ -215,37 +259,17 @@ class Ledger:
             return rows.fetchall()
 
 
-def enqueue(
-    database: sqlite3.Connection, receiver: str, incident: str, status: Status, ids: list[int]
-) -> None:
-    """Add a message for a receiver, within a transaction of the caller's."""
-    database.execute(
-        "INSERT INTO deliveries (receiver, incident, status, notifications, created_at)"
-        " VALUES (?, ?, ?, ?, ?)",
-        (receiver, incident, status, json.dumps(ids), time.time()),
-    )
-
-
-def told(database: sqlite3.Connection, incident: str) -> set[str]:
-    """Receivers whose last message about an incident is that it fires."""
-    rows = database.execute(
-        "SELECT receiver FROM deliveries d WHERE incident = ? AND status = 'firing' AND id ="
-        " (SELECT MAX(id) FROM deliveries WHERE incident = d.incident AND receiver = d.receiver)",
-        (incident,),
-    )
-    return {row["receiver"] for row in rows}
-
-
-def prune(database: sqlite3.Connection) -> None:
-    """Forget what belongs to forgotten notifications, and what was sent a week ago."""
-    database.execute(f"DELETE FROM evidence WHERE notification < {_FORGOTTEN}")  # noqa: S608
-    database.execute(f"DELETE FROM acts WHERE notification < {_FORGOTTEN}")  # noqa: S608
-    database.execute(
-        "DELETE FROM deliveries WHERE state <> 'waiting' AND done_at < ?",
-        (time.time() - _KEPT_SECONDS,),
-    )
+def _upgrade(database: sqlite3.Connection) -> None:
+    """Add what a file of before lacks."""
+    columns = {row["name"] for row in database.execute("PRAGMA table_info(deliveries)")}
+    if "kind" not in columns:
+        with suppress(sqlite3.OperationalError), database:  # another process was faster
+            for statement in _ADDED:
+                database.execute(statement)
 
 
 def _delivery(row: sqlite3.Row) -> Delivery:
-    values = dict(row) | {"notifications": json.loads(row["notifications"])}
-    return Delivery(**values)
+    values = dict(row)
+    message = Queued(row["kind"], json.loads(row["notifications"]), row["left_out"])
+    own = {one.name for one in fields(Delivery)} - {"message"}
+    return Delivery(message=message, **{name: values[name] for name in own})

@@ -7,6 +7,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterable
 from contextlib import closing
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -83,6 +84,19 @@ class Notification(BaseModel):
         """Whether this is the last word on its alert, and the word is that it fires."""
         return self.status == "firing" and self.resolved_at is None
 
+    @property
+    def occurrence(self) -> tuple[str, datetime]:
+        """What the beginning and the end of one alert have in common."""
+        return self.fingerprint, self.starts_at
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What came of alerts received: the new notifications, and those that fire as known."""
+
+    new: list[Notification]
+    again: list[Notification]
+
 
 class Heartbeat(BaseModel):
     """When an alert that always fires, such as Watchdog, last arrived."""
@@ -91,7 +105,7 @@ class Heartbeat(BaseModel):
     received_at: datetime
 
 
-Also = Callable[[sqlite3.Connection, list[Notification]], None]
+Also = Callable[[sqlite3.Connection, Kept], None]
 
 
 class Store:
@@ -130,19 +144,23 @@ class Store:
         """Keep `alerts`, received at `at`; answer with those not known before.
 
         The same alert, start and status is one notification, however often it is sent. `also` is
-        called with the new ones before anything is committed: what it writes through the
-        connection is kept together with them or not at all.
+        called with the new ones and the repeated before anything is committed: what it writes
+        through the connection is kept together with them or not at all.
         """
         with self._lock, self._db:
-            new = [row for alert in alerts if (row := self._insert(alert, at)) is not None]
+            ids: dict[bool, list[int]] = {True: [], False: []}
+            for alert in alerts:
+                row, new = self._insert(alert, at)
+                ids[new].append(row)
             self._db.execute(
                 "DELETE FROM notifications WHERE id <= (SELECT MAX(id) FROM notifications) - ?",
                 (_KEPT,),
             )
-            kept = [self._one(row) for row in new]
-            if also is not None and kept:
+            again = [one for one in read(self._db, ids[False]) if one.still_firing]
+            kept = Kept(read(self._db, ids[True]), again)
+            if also is not None and (kept.new or kept.again):
                 also(self._db, kept)
-            return kept
+            return kept.new
 
     def one(self, notification_id: int) -> Notification | None:
         """A notification by its id; None if there is none, or no longer."""
@@ -206,8 +224,16 @@ class Store:
         with self._lock, closing(self._db.execute(query, (*filters, limit))) as rows:
             return [_notification(row) for row in rows][::-1]
 
-    def _insert(self, alert: WebhookAlert, at: datetime) -> int | None:
-        """The new row's id, or None when it was known."""
+    def ending(self, one: Notification) -> Notification:
+        """The resolved notification that belongs to `one`; itself if it is, or there is none."""
+        query = f"{_SELECT} WHERE n.fingerprint = ? AND n.status = 'resolved' AND n.starts_at = ?"
+        values = (one.fingerprint, _stamp(one.starts_at))
+        with self._lock, closing(self._db.execute(query, values)) as rows:
+            row = rows.fetchone()
+            return one if row is None else _notification(row)
+
+    def _insert(self, alert: WebhookAlert, at: datetime) -> tuple[int, bool]:
+        """The row's id, and whether it is new."""
         values = {
             "fingerprint": alert.fingerprint,
             "status": alert.status,
@@ -218,24 +244,27 @@ class Store:
             "annotations": json.dumps(alert.annotations),
             "source": alert.generator_url,
         }
+        known = self._db.execute(
+            "UPDATE notifications SET repeats = repeats + 1 WHERE fingerprint = :fingerprint"
+            " AND starts_at = :starts_at AND status = :status RETURNING id",
+            values,
+        ).fetchone()
+        if known is not None:
+            return known["id"], False
         inserted = self._db.execute(
             "INSERT INTO notifications (fingerprint, status, starts_at, ends_at, received_at,"
             " labels, annotations, source) VALUES (:fingerprint, :status, :starts_at, :ends_at,"
-            " :received_at, :labels, :annotations, :source) ON CONFLICT DO NOTHING",
+            " :received_at, :labels, :annotations, :source) RETURNING id",
             values,
         )
-        if inserted.rowcount == 1:
-            return inserted.lastrowid
-        self._db.execute(
-            "UPDATE notifications SET repeats = repeats + 1 WHERE fingerprint = :fingerprint"
-            " AND starts_at = :starts_at AND status = :status",
-            values,
-        )
-        return None
+        return inserted.fetchone()["id"], True
 
-    def _one(self, row_id: int) -> Notification:
-        row = self._db.execute(f"{_SELECT} WHERE n.id = ?", (row_id,)).fetchone()
-        return _notification(row)
+
+def read(database: sqlite3.Connection, ids: Iterable[int]) -> list[Notification]:
+    """The notifications with these ids, within a transaction of the caller's, oldest first."""
+    known = "(SELECT value FROM json_each(?))"
+    query = f"{_SELECT} WHERE n.id IN {known} ORDER BY n.id"
+    return [_notification(row) for row in database.execute(query, (json.dumps(list(ids)),))]
 
 
 def _stamp(moment: datetime) -> str:

@@ -64,6 +64,8 @@ class Alert:
         keep: How long it goes on firing after the expression no longer holds.
         labels: Labels that the expression does not give, templates allowed; `service_name` must
             come from here or from there.
+        about_time: Whether it is about how long something takes: then the slowest traces tell
+            most, else those that failed.
     """
 
     name: str
@@ -77,6 +79,7 @@ class Alert:
     variables: Mapping[str, str] = field(default_factory=dict)
     keep: str | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
+    about_time: bool = False
 
     @property
     def runbook(self) -> str:

@@ -1,16 +1,43 @@
-"""What Alertmanager sends to a webhook (its payload version 4), validated."""
+"""What Alertmanager sends to a webhook (its payload version 4), validated.
+
+Alertmanager sends a refused notification never again. So a text that is too long is cut, and an
+alert that cannot be read is left out and counted: it must not cost the others.
+"""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 from pydantic.alias_generators import to_camel
 
 Status = Literal["firing", "resolved"]
-_Text = Annotated[str, StringConstraints(max_length=8_192)]
-_Labels = Annotated[dict[str, _Text], Field(max_length=64)]
+TEXT_MAX = 8_192
+_ALERTS_MAX = 1_000
+_CUT = "…"
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= TEXT_MAX else text[: TEXT_MAX - len(_CUT)] + _CUT
+
+
+def kept_of(text: str) -> str | None:
+    """What a text that had to be cut begins with; None if it is whole."""
+    return text.removesuffix(_CUT) if len(text) == TEXT_MAX and text.endswith(_CUT) else None
+
+
+_Text = Annotated[str, AfterValidator(_shortened)]
+_Labels = Annotated[dict[str, _Text], Field(max_length=256)]
 
 
 def _utc(moment: datetime) -> datetime:
@@ -51,11 +78,43 @@ class WebhookAlert(_Payload):
 
 
 class Webhook(_Payload):
-    """One notification: a group of alerts that changed together."""
+    """One notification: a group of alerts that changed together.
+
+    Attributes:
+        truncated_alerts: How many Alertmanager left out; `status` speaks of the others.
+        unreadable: How many could not be read, or were beyond the thousandth.
+    """
 
     version: Literal["4"]
     group_key: _Text
     truncated_alerts: int = Field(default=0, ge=0)
     status: Status
     receiver: _Text
-    alerts: Annotated[list[WebhookAlert], Field(max_length=1_000)]
+    alerts: list[WebhookAlert]
+    unreadable: int = Field(default=0, ge=0)
+
+    @property
+    def left_out(self) -> int:
+        """How many alerts of the group are not among `alerts`."""
+        return self.truncated_alerts + self.unreadable
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing of the group fires any more, as far as Alertmanager tells of it."""
+        return self.status == "resolved" and self.left_out == 0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _leave_out_what_cannot_be_read(cls, data: Any) -> Any:
+        given = data.get("alerts") if isinstance(data, dict) else None
+        if not isinstance(given, list) or not given:
+            return data
+        alerts, problem = [], None
+        for one in given[:_ALERTS_MAX]:
+            try:
+                alerts.append(WebhookAlert.model_validate(one))
+            except ValidationError as error:
+                problem = error
+        if problem is not None and not alerts:
+            raise ValueError(f"none of its alerts can be read: {problem}")
+        return data | {"alerts": alerts, "unreadable": len(given) - len(alerts)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -21,11 +21,13 @@ from observability.alerting.desk import Desk
 from observability.alerting.inbox import Inbox, router
 from observability.alerting.notifications import Store
 from observability.alerting.receivers.settings import load_notify
+from observability.backends.alertmanager import INBOX_TOKEN
 from observability.console import actions, addresses, alert_actions
 from observability.console.access import Access
 from observability.console.assets import Assets
 from observability.console.context import Context
 from observability.console.frame import page
+from observability.console.hosts import KnownHosts
 from observability.console.loadrun import LoadRun
 from observability.console.markup import element
 from observability.console.policy import Policy
@@ -43,7 +45,7 @@ from observability.console.views import (
 )
 from observability.console.watching import watching
 from observability.settings import Settings, load_settings
-from observability.stack import deploys
+from observability.stack import secrets
 
 _STATIC = Path(__file__).parent / "static"
 
@@ -58,17 +60,15 @@ def create_app(settings: Settings) -> ASGIApp:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         with on_stop_signal(inbox.close):
-            async with desk.running(), watching(inbox, settings.audit_dir):
-                seeing = asyncio.create_task(deploys.watch(settings), name="deploys")
+            async with desk.running(), watching(inbox, settings):
                 yield
-                seeing.cancel()
         await load.stop()
         await context.close()
         inbox.store.close()
 
     console = FastAPI(title="Belfry console", lifespan=lifespan, docs_url=None, redoc_url=None)
     instrument(console, service_name="console")
-    console.include_router(router(inbox))
+    console.include_router(router(inbox, _inbox_token(settings)))
     people = actions.Desk(access)
     console.include_router(actions.router(actions.Actions(settings, access, people, load)))
     console.include_router(alert_actions.router(alert_actions.AlertActions(context, people)))
@@ -79,7 +79,8 @@ def create_app(settings: Settings) -> ASGIApp:
     for app in (console, parts):
         app.include_router(pages)
         app.add_exception_handler(HTTPException, _not_there)
-    return Policy(Assets(console, parts, StaticFiles(directory=_STATIC)))
+    served = Policy(Assets(console, parts, StaticFiles(directory=_STATIC)))
+    return KnownHosts(served, _own_names(settings))
 
 
 def _pages(context: Context, access: Access, load: LoadRun) -> APIRouter:
@@ -99,6 +100,13 @@ async def _not_there(request: Request, error: Exception) -> Response:
     return page(title, "", element("p", error.detail, role="alert"), status=error.status_code)
 
 
+def _inbox_token(settings: Settings) -> Callable[[], str]:
+    """What Alertmanager knows too; whoever starts first makes it."""
+    secrets.generate(settings.secrets_dir, [INBOX_TOKEN])
+    file = settings.secrets_dir / INBOX_TOKEN
+    return lambda: file.read_text(encoding="ascii").strip()
+
+
 def _add_health(console: FastAPI, store: Store) -> None:
     @console.get("/livez", include_in_schema=False)
     async def alive() -> dict[str, str]:
@@ -112,6 +120,11 @@ def _add_health(console: FastAPI, store: Store) -> None:
             response.status_code = 503
             return {"checks": {"inbox": str(error)}}
         return {"checks": {"inbox": "ok"}}
+
+
+def _own_names(settings: Settings) -> list[str]:
+    """Addresses that readers know the console by."""
+    return [settings.public_url("console"), load_notify(os.environ).console_url or ""]
 
 
 def _add_ways_from_grafana(console: FastAPI) -> None:

@@ -1,9 +1,8 @@
-"""What the console looks after by itself: the alerting path, and the audit trails."""
+"""What the console looks after by itself: the alerting path, the audit trails, deploys."""
 
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,9 +10,11 @@ from pathlib import Path
 
 from observability import gauge, get_logger
 from observability.alerting.inbox import Inbox
-from observability.alerting.watchdog import DeadMansSwitch
-from observability.instrumentation.audit import read_journal
-from observability.proof.audit import breaks
+from observability.alerting.watchdog import DeadMansSwitch, prometheus_at
+from observability.forever import forever
+from observability.proof.trails import Trail
+from observability.settings import Settings
+from observability.stack import deploys
 
 _AUDIT_EVERY_SECONDS = 5.0
 
@@ -26,51 +27,58 @@ log = get_logger(__name__)
 
 
 class AuditWatch:
-    """Counts the breaks of the journals in a folder; a file is read again when it has changed."""
+    """Counts the breaks of the journals in a folder."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._seen: dict[Path, tuple[int, int]] = {}
+        self._trails: dict[Path, Trail] = {}
 
     async def run(self) -> None:
         """Look every few seconds until cancelled."""
-        while True:
-            began = time.monotonic()
-            await asyncio.to_thread(self.look)
-            # however long the trails are, they cost a twentieth of a processor at most
-            taken = time.monotonic() - began
-            await asyncio.sleep(max(_AUDIT_EVERY_SECONDS, 20 * taken))
+        await forever("audit-watch", self._look_and_rest)
 
     def look(self) -> None:
         """Check what has changed, once."""
-        journals = {path: path.stat() for path in sorted(self._folder.glob("*.jsonl"))}
-        for path in self._seen.keys() - journals.keys():
-            # A trail that is gone as a whole is broken; one put away on purpose is silenced.
+        journals = set(self._folder.glob("*.jsonl"))
+        for path in self._trails.keys() - journals:
+            self._gone(path)
+        for path in sorted(journals):
+            self._check(path)
+
+    async def _look_and_rest(self) -> None:
+        began = time.monotonic()
+        await asyncio.to_thread(self.look)
+        # however long the trails are, they cost a twentieth of a processor at most
+        taken = time.monotonic() - began
+        await asyncio.sleep(max(_AUDIT_EVERY_SECONDS, 20 * taken))
+
+    def _gone(self, path: Path) -> None:
+        """A whole trail that is gone is broken; a broken one was put away by who looked at it."""
+        if self._trails[path].whole:
             BREAKS.labels(path.stem).set(1)
-        for path, found in journals.items():
-            version = (found.st_mtime_ns, found.st_size)
-            if self._seen.get(path) != version:
-                self._seen[path] = version
-                BREAKS.labels(path.stem).set(_breaks(path))
+        else:
+            BREAKS.remove(path.stem)
+            del self._trails[path]
 
-
-def _breaks(path: Path) -> int:
-    try:
-        with path.open("rb") as writing:
-            fcntl.flock(writing, fcntl.LOCK_SH)  # not while an event is being written
-            return len(breaks(read_journal(path)))
-    except (OSError, ValueError) as error:
-        log.error("audit_trail_unreadable", chain=path.stem, reason=str(error))
-        return 1
+    def _check(self, path: Path) -> None:
+        trail = self._trails.setdefault(path, Trail(path))
+        try:
+            found = trail.look()
+        except FileNotFoundError:  # put away just now: the next look says so
+            return
+        except OSError as error:
+            log.error("audit_trail_unreadable", chain=path.stem, reason=str(error))
+            found = 1
+        BREAKS.labels(path.stem).set(found)
 
 
 @asynccontextmanager
-async def watching(inbox: Inbox, audit_folder: Path) -> AsyncIterator[None]:
+async def watching(inbox: Inbox, settings: Settings) -> AsyncIterator[None]:
     """Watch while entered."""
-    tasks = [
-        asyncio.create_task(DeadMansSwitch(inbox).run(), name="dead-mans-switch"),
-        asyncio.create_task(AuditWatch(audit_folder).run(), name="audit-watch"),
-    ]
+    switch = DeadMansSwitch(inbox, prometheus_at(settings.url("prometheus")))
+    audit = AuditWatch(settings.audit_dir)
+    watches = (switch.run(), audit.run(), deploys.watch(settings))
+    tasks = [asyncio.create_task(one) for one in watches]
     try:
         yield
     finally:

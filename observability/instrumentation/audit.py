@@ -76,6 +76,24 @@ class AuditEvent:
         """The event that a log line holds; a field that is gone is empty."""
         return cls(**{one.name: found.get(PREFIX + one.name, "") for one in fields(cls)})
 
+    @classmethod
+    def from_line(cls, line: str | bytes) -> "AuditEvent":
+        """The event that a line of a journal holds.
+
+        Raises:
+            ValueError: it is not an event, or one of its values is not text.
+        """
+        try:
+            found = json.loads(line)
+        except RecursionError:
+            raise ValueError("it is nested too deep") from None
+        names = {one.name for one in fields(cls)}
+        if not isinstance(found, dict) or found.keys() != names:
+            raise ValueError("it has not the fields of an event")
+        if not all(isinstance(value, str) for value in found.values()):
+            raise ValueError("a value is not text")
+        return cls(**found)
+
 
 class Journal:
     """One chain's events in a file of JSON lines, safe for a restart and for a second process."""
@@ -119,8 +137,8 @@ def read_journal(path: Path) -> list[AuditEvent]:
     events = []
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
         try:
-            events.append(AuditEvent(**json.loads(line)))
-        except (TypeError, ValueError) as error:
+            events.append(AuditEvent.from_line(line))
+        except ValueError as error:
             raise ValueError(f"{path.name} line {number} is not an audit event") from error
     return events
 
@@ -134,7 +152,7 @@ def _last(descriptor: int) -> AuditEvent | None:
         os.ftruncate(descriptor, size - len(tail) + kept)
         tail = tail[:kept]
     lines = tail.splitlines()
-    return AuditEvent(**json.loads(lines[-1])) if lines else None
+    return AuditEvent.from_line(lines[-1]) if lines else None
 
 
 def audit(

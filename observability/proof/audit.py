@@ -1,5 +1,6 @@
 """Checks audit chains: a missing, changed or reordered event is found and named."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -8,30 +9,56 @@ from typing import Literal
 from observability.instrumentation.audit import GENESIS, AuditEvent
 
 Kind = Literal["missing", "changed", "reordered", "duplicate", "unreadable"]
+_NUMBER = re.compile(r"[1-9][0-9]{0,17}")
 
 
 @dataclass(frozen=True)
 class Break:
-    """One place where a chain does not hold."""
+    """One place where a chain does not hold; `last` is above `sequence` where many are missing."""
 
     kind: Kind
     chain: str
     sequence: int
     explanation: str
+    last: int
+
+    @property
+    def numbers(self) -> str:
+        """The event that it is about, or the first and the last."""
+        if self.last == self.sequence:
+            return f"number {self.sequence}"
+        return f"numbers {self.sequence} to {self.last}"
 
 
-def breaks(events: Iterable[AuditEvent], *, begun: bool = True) -> list[Break]:
+@dataclass(frozen=True)
+class Place:
+    """Where a chain has come to: the number and the hash of its newest event."""
+
+    number: int = 0
+    hash: str = GENESIS
+
+
+def number_of(event: AuditEvent) -> int | None:
+    """Its number in the chain; None if it says nothing that could be one."""
+    return int(event.sequence) if _NUMBER.fullmatch(event.sequence) else None
+
+
+def breaks(
+    events: Iterable[AuditEvent], *, begun: bool = True, after: Place | None = None
+) -> list[Break]:
     """Where the chains of these events do not hold.
 
     Args:
         events: in the order in which the store has them, of any number of chains.
         begun: whether each chain must begin with its first event; not so once retention has
             taken the oldest.
+        after: what the events follow on, if they are of one chain and it was checked so far.
     """
     chains: dict[str, list[AuditEvent]] = defaultdict(list)
     for event in events:
         chains[event.chain].append(event)
-    return [found for chain in sorted(chains) for found in _of_chain(chains[chain], begun)]
+    place = after or (Place() if begun else None)
+    return [found for chain in sorted(chains) for found in _of_chain(chains[chain], place)]
 
 
 def differences(journal: Sequence[AuditEvent], stored: Sequence[AuditEvent]) -> list[Break]:
@@ -48,14 +75,19 @@ def differences(journal: Sequence[AuditEvent], stored: Sequence[AuditEvent]) -> 
     return found
 
 
-def _of_chain(events: list[AuditEvent], begun: bool) -> list[Break]:
-    unreadable = [event for event in events if not event.sequence.isdigit()]
-    if unreadable:
+def unreadable(chain: str, explanation: str) -> Break:
+    """What is no event, or has no number."""
+    return Break("unreadable", chain, 0, explanation, 0)
+
+
+def _of_chain(events: list[AuditEvent], after: Place | None) -> list[Break]:
+    nameless = [event for event in events if number_of(event) is None]
+    if nameless:
         return [
-            Break("unreadable", one.chain, 0, f"no sequence number: {one.action or 'unknown'}")
-            for one in unreadable
+            unreadable(one.chain, f"no sequence number: {one.action or 'unknown'}")
+            for one in nameless
         ]
-    return [*_changed(events), *_order(events), *_gaps(events, begun)]
+    return [*_changed(events), *_order(events, after), *_gaps(events, after)]
 
 
 def _changed(events: list[AuditEvent]) -> list[Break]:
@@ -66,40 +98,41 @@ def _changed(events: list[AuditEvent]) -> list[Break]:
     ]
 
 
-def _order(events: list[AuditEvent]) -> list[Break]:
+def _order(events: list[AuditEvent], after: Place | None) -> list[Break]:
     found: list[Break] = []
-    newest = 0
+    newest = after.number if after else 0
     seen: set[str] = set()
     for event in events:
         if event.sequence in seen:
             found.append(_break("duplicate", event, "stands there twice"))
-        elif int(event.sequence) < newest:
+        elif int(event.sequence) <= newest:
             found.append(_break("reordered", event, f"stands after number {newest}"))
         seen.add(event.sequence)
         newest = max(newest, int(event.sequence))
     return found
 
 
-def _gaps(events: list[AuditEvent], begun: bool) -> list[Break]:
+def _gaps(events: list[AuditEvent], after: Place | None) -> list[Break]:
     """Numbers left out, and links that do not meet."""
     found: list[Break] = []
     inline = sorted({int(event.sequence): event for event in events}.items())
-    number, previous = (0, GENESIS) if begun else (inline[0][0] - 1, inline[0][1].previous)
+    place = after or Place(inline[0][0] - 1, inline[0][1].previous)
     for sequence, event in inline:
-        if sequence > number + 1:
-            missing = range(number + 1, sequence)
-            found.extend(
-                Break("missing", event.chain, one, f"between {number} and {sequence}")
-                for one in missing
-            )
-        elif event.previous != previous:
+        if sequence <= place.number:
+            continue
+        if sequence > place.number + 1:
+            between = f"between {place.number} and {sequence}"
+            missing = place.number + 1
+            found.append(Break("missing", event.chain, missing, between, sequence - 1))
+        elif event.previous != place.hash:
             found.append(_break("changed", event, "does not follow on the event before it"))
-        number, previous = sequence, event.hash
+        place = Place(sequence, event.hash)
     return found
 
 
 def _break(kind: Kind, event: AuditEvent, explanation: str) -> Break:
-    return Break(kind, event.chain, int(event.sequence), explanation)
+    number = int(event.sequence)
+    return Break(kind, event.chain, number, explanation, number)
 
 
 def _differing(one: AuditEvent, other: AuditEvent) -> list[str]:

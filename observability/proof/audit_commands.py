@@ -13,7 +13,7 @@ import typer
 
 from observability.exits import DOES_NOT_HOLD, UsageError
 from observability.instrumentation.audit import STREAM, AuditEvent, read_journal
-from observability.proof.audit import Break, breaks, differences
+from observability.proof.audit import Break, breaks, differences, number_of, unreadable
 from observability.query import BackendError, LogLine, Loki
 from observability.settings import Settings, load_settings
 
@@ -63,16 +63,20 @@ def _against(journal: Path, stored: list[AuditEvent]) -> list[Break]:
     try:
         events = read_journal(journal)
     except ValueError as error:
-        return [Break("unreadable", journal.stem, 0, str(error))]
+        return [unreadable(journal.stem, str(error))]
     chain = [event for event in stored if event.chain == journal.stem]
     settled = time.time() - SETTLING_SECONDS
-    oldest = min((int(event.sequence) for event in chain if event.sequence.isdigit()), default=1)
-    due = [one for one in events if _seconds(one) < settled and int(one.sequence) >= oldest]
+    oldest = min((number for event in chain if (number := number_of(event))), default=1)
+    due = [one for one in events if _seconds(one) < settled and (number_of(one) or 0) >= oldest]
     return [*breaks(events), *differences(due, chain)]
 
 
 def _seconds(event: AuditEvent) -> float:
-    return datetime.fromisoformat(event.at).timestamp()
+    """When it was written, in unix seconds; long ago if it does not say so."""
+    try:
+        return datetime.fromisoformat(event.at).timestamp()
+    except (ValueError, OverflowError):
+        return 0.0
 
 
 def _stored(settings: Settings, hours: float) -> list[AuditEvent]:
@@ -123,6 +127,6 @@ def _show(events: list[AuditEvent]) -> None:
 
 def _tell(found: list[Break], events: int, chains: int) -> None:
     for one in found:
-        typer.echo(f"{one.chain} number {one.sequence} {one.kind}: {one.explanation}")
+        typer.echo(f"{one.chain} {one.numbers} {one.kind}: {one.explanation}")
     verdict = f"{len(found)} breaks" if found else "whole"
     typer.echo(f"audit trail {verdict}: {events} events in {chains} chains")

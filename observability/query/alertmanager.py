@@ -3,13 +3,15 @@
 Source: https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml.
 """
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 
-from observability.query.api import Api
+from observability.query.api import Api, BackendError
 
 
 @dataclass(frozen=True)
@@ -50,28 +52,59 @@ class Alertmanager:
         found = await self._api.get("silences")
         return [_silence(one) for one in found if one["status"]["state"] != "expired"]
 
-    async def silence(
-        self, matchers: dict[str, str], lasting: timedelta, *, author: str, comment: str
+    async def silence(  # noqa: PLR0913 - each a fact of the silence
+        self,
+        labels: dict[str, str],
+        lasting: timedelta,
+        *,
+        author: str,
+        comment: str,
+        beginnings: Mapping[str, str] | None = None,
+        instead_of: str | None = None,
     ) -> str:
-        """Silence the alerts with exactly these labels from now on; answers with its id."""
+        """Silence alerts from now on; answers with the silence's id.
+
+        Args:
+            labels: those that an alert has, with exactly these values.
+            lasting: until it ends by itself.
+            author: who silences.
+            comment: why.
+            beginnings: further labels, by what their values begin with.
+            instead_of: id of the silence that this one takes the place of, in one step.
+        """
         now = datetime.now(UTC)
         body = {
             "matchers": [
-                {"name": name, "value": value, "isRegex": False, "isEqual": True}
-                for name, value in matchers.items()
+                *(_matcher(name, value) for name, value in labels.items()),
+                *(
+                    _matcher(name, f"{re.escape(value)}(?s:.*)", regex=True)
+                    for name, value in (beginnings or {}).items()
+                ),
             ],
             "startsAt": now.isoformat(),
             "endsAt": (now + lasting).isoformat(),
             "createdBy": author,
             "comment": comment,
         }
-        answer = await self._api.post("silences", body)
-        made: str = answer["silenceID"]
-        return made
+        try:
+            return await self._make(body | ({"id": instead_of} if instead_of else {}))
+        except BackendError as error:
+            if instead_of is None or error.status != httpx.codes.NOT_FOUND:
+                raise
+        return await self._make(body)  # there is none any more in whose place it could stand
 
     async def end_silence(self, silence_id: str) -> None:
         """End a silence now."""
         await self._api.delete(f"silence/{silence_id}")
+
+    async def _make(self, body: dict[str, Any]) -> str:
+        answer = await self._api.post("silences", body)
+        made: str = answer["silenceID"]
+        return made
+
+
+def _matcher(name: str, value: str, *, regex: bool = False) -> dict[str, Any]:
+    return {"name": name, "value": value, "isRegex": regex, "isEqual": True}
 
 
 def _alert(one: dict[str, Any]) -> ActiveAlert:

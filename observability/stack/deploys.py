@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 
 from observability import get_logger
+from observability.forever import forever
 from observability.query import BackendError, Prometheus
 from observability.settings import Settings
 from observability.stack.state import write_atomically
@@ -61,14 +62,14 @@ async def watch(settings: Settings, every: float = _EVERY) -> None:
     url = settings.url("prometheus")
     async with httpx.AsyncClient(base_url=url, timeout=5, trust_env=False) as http:
         prometheus = Prometheus(http)
-        while True:
+
+        async def step() -> None:
             try:
                 await look(settings, prometheus)
-            except (BackendError, OSError) as error:
+            except BackendError as error:
                 log.debug("deploys_not_seen", reason=str(error))
-            except Exception as error:
-                log.exception("deploys_not_seen", reason=type(error).__name__)
-            await asyncio.sleep(every)
+
+        await forever("deploys", step, every=every)
 
 
 async def look(settings: Settings, prometheus: Prometheus) -> list[Deploy]:

@@ -15,6 +15,7 @@ import httpx
 
 from observability.backends import BACKENDS, DEFAULT_PORTS, Site
 from observability.settings import Settings
+from observability.stack import secrets
 from observability.stack.build import build
 from observability.stack.resolve import find_tool
 
@@ -73,6 +74,7 @@ class RealServers:
     def start(self, name: str) -> float:
         """Start one and wait until it is ready: seconds that this took."""
         backend = BACKENDS[name]
+        secrets.generate(self.site.state / "secrets", backend.secrets)
         backend.prepare(self.site)
         began = time.monotonic()
         with self.log(name).open("ab") as log:

@@ -114,6 +114,7 @@ def _old(profile: Profile) -> Alert:
             " fails again and again, or too few who work."
         ),
         dashboard="queues-workers",
+        about_time=True,
         variables=_LINK,
     )
 

@@ -46,6 +46,7 @@ def _blocked(profile: Profile) -> Alert:
             " or waits inside it, and every request of this replica waits with it."
         ),
         dashboard="runtime",
+        about_time=True,
         variables=_LINK,
     )
 

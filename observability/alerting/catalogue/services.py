@@ -256,5 +256,6 @@ unless {EXCUSED}""",
             f" {_SERVICE} waits, and its callers wait with it."
         ),
         dashboard="request-flow",
+        about_time=True,
         variables={"environment": "deployment_environment_name"},
     )

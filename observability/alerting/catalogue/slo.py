@@ -159,6 +159,7 @@ def _latency(profile: Profile) -> Alert:
             + _worst_route(f"{_HTTP}_sum", "http_route!~`.*/stream`", profile.window)
         ),
         dashboard="service-detail",
+        about_time=True,
         variables=_LINK,
     )
 
@@ -177,6 +178,7 @@ def _late(profile: Profile) -> Alert:
             f" shipment later than promised{_promised()}: customers wait."
         ),
         dashboard="queues-workers",
+        about_time=True,
         variables={"environment": "deployment_environment_name"},
     )
 

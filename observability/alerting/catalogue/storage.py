@@ -135,6 +135,7 @@ sum by ({by}) (increase({metric}_count{{{matchers}}}[{window}])) >= {profile.req
             " or a slow disk."
         ),
         dashboard="caches-databases",
+        about_time=True,
         variables=_LINK,
     )
 

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 from urllib.parse import parse_qs, urlsplit
 
 from observability.alerting.evidence.asking import Asking
+from observability.alerting.evidence.burn import burn
 from observability.alerting.evidence.expression import measured
 from observability.alerting.evidence.model import Figure, Unit
 from observability.alerting.evidence.subject import Subject
 from observability.alerting.evidence.units import human, unit_of
 from observability.alerting.notifications import Notification
-from observability.query import Sample, Series
+from observability.query import Rule, Sample, Series
 
-_POINTS = 60
+_POINTS = 180
 _LEAST_STEP = 5.0
 
 Found = TypeVar("Found", Sample, Series)
@@ -34,21 +36,37 @@ class Measure:
 
 async def measure(one: Notification, asking: Asking) -> Measure | None:
     """Of the rule that fired; None if it is not known."""
-    rules = await asking.ask("Prometheus", asking.prometheus.rules)
+    found = _logged(one) or _of_rule(one, await asking.ask("Prometheus", asking.prometheus.rules))
+    if found is None or found.logs:
+        return found
+    burning = await burn(found.expression, one, asking)
+    return found if burning is None else Measure(burning.expression, "ratio", burning.limit)
+
+
+def _of_rule(one: Notification, rules: list[Rule]) -> Measure | None:
+    """As Prometheus says it, or the alert itself, where Prometheus does not answer."""
     mine = [rule for rule in rules if rule.name == one.name and rule.kind == "alerting"]
     # several rules may share a name: the one whose own labels are the alert's
     exact = [rule for rule in mine if rule.labels.items() <= one.labels.items()]
     if exact:
-        found = measured(exact[0].query)
-        unit = unit_of(exact[0].query, exact[0].annotations)
-        return Measure(found.expression, unit, found.limit)
+        return _measure(exact[0].query, exact[0].annotations)
     query = parse_qs(urlsplit(one.source).query).get("g0.expr", [""])[0]
-    if not query:
+    return _measure(query, one.annotations) if query else None
+
+
+def _logged(one: Notification) -> Measure | None:
+    """As Loki's ruler says it: `/explore?left={"queries":[{"expr": …}]}`."""
+    left = parse_qs(urlsplit(one.source).query).get("left", [""])[0]
+    try:
+        query = json.loads(left)["queries"][0]["expr"]
+    except (ValueError, LookupError, TypeError):
         return None
+    return replace(_measure(query, one.annotations), logs=True) if isinstance(query, str) else None
+
+
+def _measure(query: str, annotations: dict[str, str]) -> Measure:
     found = measured(query)
-    # Loki's rules are not among those of Prometheus
-    logs = not mine and "Prometheus" not in asking.missing
-    return Measure(found.expression, unit_of(query, one.annotations), found.limit, logs)
+    return Measure(found.expression, unit_of(query, annotations), found.limit)
 
 
 async def figure(

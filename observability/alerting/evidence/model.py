@@ -82,7 +82,8 @@ class Ways(_Part):
 class Evidence(_Part):
     """What was found when the alert fired; `missing` names each source that did not answer.
 
-    `same_as` is the id of another notification of the same incident that holds the evidence.
+    `same_as` is the id of a notification that came with it, whose traces, log lines and changes
+    are this one's too; figure and links are its own.
     """
 
     gathered_at: datetime
@@ -95,3 +96,13 @@ class Evidence(_Part):
     ways: Ways = Ways()
     missing: list[str] = Field(default_factory=list)
     same_as: int | None = None
+
+    def sharing(self, other: Evidence) -> Evidence:
+        """With the traces, log lines and changes of another's, and what that lacks."""
+        shared = {
+            "traces": other.traces,
+            "logs": other.logs,
+            "changes": other.changes,
+            "missing": sorted({*self.missing, *other.missing}),
+        }
+        return self.model_copy(update=shared)

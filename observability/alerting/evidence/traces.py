@@ -9,13 +9,15 @@ from datetime import UTC, datetime
 
 from observability.alerting.evidence.asking import Asking
 from observability.alerting.evidence.model import TraceEvidence
-from observability.alerting.evidence.subject import QUEUE, Subject, quoted
+from observability.alerting.evidence.subject import QUEUE, Subject
 from observability.query import Exemplar, Search, Span, Trace
 
 SHOWN = 3
 _ERRORS_TRIED = 6
 _SLOWEST_TRIED = 4
 _SEARCHED = 20
+_SEARCHED_OF_QUEUE = 8
+_SERVICES_SEARCHED = 3
 _TEXT = 200
 _TRACE_ID = re.compile(r"[0-9a-f]{16,32}")
 _ENDLESS = 'http_route!~".*/stream"'
@@ -53,8 +55,7 @@ def _telling(trace: Trace, *, slowest_first: bool) -> tuple[float, float]:
 
 async def _exemplars(subject: Subject, asking: Asking) -> list[Exemplar]:
     if subject.queue:
-        only = f"{QUEUE}={quoted(subject.queue)}"
-        query = f"messaging_process_duration_seconds_bucket{{{only}}}"
+        query = f"messaging_process_duration_seconds_bucket{{{subject.of_queue()}}}"
     elif subject.services:
         matchers = subject.matchers()
         query = f"http_server_request_duration_seconds_bucket{{{matchers},{_ENDLESS}}}"
@@ -83,13 +84,22 @@ async def _fetched(exemplars: list[Exemplar], asking: Asking) -> list[Trace]:
 
 
 async def _searched(subject: Subject, asking: Asking) -> list[Trace]:
+    limit = _SEARCHED_OF_QUEUE if subject.queue else _SEARCHED
     searches = [
-        Search(service, subject.close, subject.end, attributes=attributes, limit=_SEARCHED)
-        for service in subject.services[:2]
-        for attributes in ({"error": "true"}, {})
+        Search(service, subject.close, subject.end, attributes=attributes, limit=limit)
+        for service in subject.services[:_SERVICES_SEARCHED]
+        for attributes in _attributes(subject.queue)
     ]
     answers = await asyncio.gather(*(asking.jaeger.search(search) for search in searches))
     return list({trace.trace_id: trace for traces in answers for trace in traces}.values())
+
+
+def _attributes(queue: str | None) -> tuple[dict[str, str], ...]:
+    """What tells a trace: that it failed, or that it went to or through the queue."""
+    if queue is None:
+        return {"error": "true"}, {}
+    through = {"messaging.destination.name": queue}
+    return {"error": "true"} | through, through, {"messaging.operation.type": "send"}
 
 
 def _told(trace: Trace, link: Callable[[str], str]) -> TraceEvidence:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
@@ -10,7 +9,7 @@ from observability.alerting.evidence.model import Ways
 from observability.alerting.evidence.subject import Subject
 from observability.alerting.links import links
 from observability.alerting.notifications import Notification
-from observability.settings import HOST, Settings
+from observability.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -19,7 +18,6 @@ class Places:
 
     console: str
     grafana: str
-    alertmanager: str
 
     def incident(self, notification_id: int) -> str:
         """Where all of an incident is seen."""
@@ -45,26 +43,21 @@ class Places:
             traces=traces,
             logs=logs,
             runbook=self.console + runbook if runbook and runbook.startswith("/") else runbook,
-            silence=self._silence(one.labels),
+            silence=f"{self.incident(one.id)}#silence",
         )
 
     def _page(self, name: str, query: dict[str, str]) -> str:
         return f"{self.console}/{name}?{urlencode(query)}"
-
-    def _silence(self, labels: dict[str, str]) -> str:
-        pairs = ",".join(f"{name}={json.dumps(value)}" for name, value in labels.items())
-        return f"{self.alertmanager}/#/silences/new?filter={quote(f'{{{pairs}}}')}"
 
 
 def places(settings: Settings, console: str | None = None) -> Places:
     """Of a stack: on the reader's own machine unless its settings say otherwise.
 
     Args:
-        settings: of the stack; what stands in `urls` is for processes, not for browsers.
-        console: the console's public address.
+        settings: of the stack.
+        console: the console's address for messages, if it has one of its own there.
     """
     return Places(
-        console=(console or f"http://{HOST}:{settings.port('console')}").rstrip("/"),
+        console=(console or settings.public_url("console")).rstrip("/"),
         grafana=settings.public_url("grafana"),
-        alertmanager=f"http://{HOST}:{settings.port('alertmanager')}",
     )

@@ -8,13 +8,15 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from observability import counter
 from observability.alerting.ledger import Delivery, Ledger
-from observability.alerting.notifications import Store
-from observability.alerting.receivers.message import Message
+from observability.alerting.notifications import Notification, Store
+from observability.alerting.receivers.message import Call, Message
 from observability.alerting.receivers.sending import RefusedError, Sender, SendingError
 from observability.alerting.receivers.settings import Receiver
+from observability.forever import forever
 
 _DELIVERIES = counter(
     "alert_deliveries_total", "Attempts to deliver a message.", ["receiver", "outcome"]
@@ -25,9 +27,13 @@ _EVIDENCE_LOOK_SECONDS = 0.5
 
 @dataclass(frozen=True)
 class Patience:
-    """Times in seconds, but for `refusals`: how often a message is refused until it is let go."""
+    """Times in seconds, but for `refusals`: how often a message is refused until it is let go.
+
+    Within `remind_after` of a message, what Alertmanager repeats is no reminder.
+    """
 
     report_after: float = 300.0
+    remind_after: float = 60.0
     first_wait: float = 1.0
     longest_wait: float = 60.0
     evidence_wait: float = 12.0
@@ -72,14 +78,18 @@ class Courier:
     async def run(self) -> None:
         """Deliver until stopped."""
         try:
-            while not self._stopping:
-                self._woken.clear()
-                pause = await self._step()
-                if pause > 0 and not self._stopping:
-                    with suppress(TimeoutError):
-                        await asyncio.wait_for(self._woken.wait(), pause)
+            await forever(
+                f"courier-{self._receiver.name}", self._round, until=lambda: self._stopping
+            )
         finally:
             await self._sender.close()
+
+    async def _round(self) -> None:
+        self._woken.clear()
+        pause = await self._step()
+        if pause > 0 and not self._stopping:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._woken.wait(), pause)
 
     async def _step(self) -> float:
         """Deliver what is next; seconds until it is worth looking again."""
@@ -94,18 +104,34 @@ class Courier:
             await asyncio.to_thread(self._ledger.refused, head, "its notifications are forgotten")
             return 0
         waited = time.time() - head.created_at
-        awaited = head.status == "firing" and message.evidence is None
+        awaited = head.message.kind == "news" and message.evidence is None
         if awaited and waited < self._patience.evidence_wait:
             return _EVIDENCE_LOOK_SECONDS
         return await self._deliver(head, message)
 
     def _message(self, head: Delivery) -> Message | None:
-        found = (self._store.one(one) for one in head.notifications)
-        alerts = [one for one in found if one is not None]
+        kind = head.message.kind
+        alerts = self._alerts(head)
         if not alerts:
             return None
-        evidence = self._ledger.evidence(alerts[0].id) if head.status == "firing" else None
-        return Message(head.incident, head.status, alerts, evidence)
+        evidence = None
+        if kind in {"end", "over"}:
+            alerts = [self._store.ending(one) for one in alerts]
+        else:
+            evidence = self._ledger.evidence(alerts[0].id)
+        calls = self._calls(head)
+        at = datetime.fromtimestamp(head.created_at, UTC)
+        return Message(head.incident, kind, at, alerts, evidence, calls, head.message.left_out)
+
+    def _calls(self, head: Delivery) -> list[Call]:
+        """One for each message with news: whoever acknowledged the first is called for the next."""
+        news = self._ledger.news(head.receiver, head.incident, until=head.id)
+        keys = [head.incident, *(f"{head.incident}-{one.id}" for one in news[1:])]
+        return [Call(key, self._alerts(one)) for key, one in zip(keys, news, strict=False)]
+
+    def _alerts(self, delivery: Delivery) -> list[Notification]:
+        found = (self._store.one(one) for one in delivery.message.notifications)
+        return [one for one in found if one is not None]
 
     async def _deliver(self, head: Delivery, message: Message) -> float:
         try:

@@ -43,10 +43,12 @@ def body(message: Message) -> dict[str, Any]:
     chart = svg(found.figure) if found and found.figure else ""
     return {
         "version": "1",
-        "incident": message.key,
+        "incident": message.incident,
         "status": message.status,
+        "kind": message.kind,
         "title": message.title,
         "alerts": [one.model_dump(mode="json") for one in message.alerts],
+        "left_out": message.left_out,
         "evidence": found.model_dump(mode="json") | {"chart": chart} if found else None,
     }
 

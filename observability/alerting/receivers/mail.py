@@ -58,12 +58,12 @@ class MailSender:
 def compose(message: Message, receiver: Mail) -> EmailMessage:
     """The mail; all mails of an incident are one thread."""
     domain = receiver.sender.partition("@")[2]
-    thread = f"<{message.key}@{domain}>"
+    thread = f"<{message.incident}@{domain}>"
     mail = EmailMessage()
     mail["Subject"] = " ".join(message.title.split())
     mail["From"] = Address("Belfry", addr_spec=receiver.sender)
     mail["To"] = ", ".join(receiver.to)
-    mail["Date"] = format_datetime(message.first.received_at)
+    mail["Date"] = format_datetime(message.at)
     mail["Message-ID"] = make_msgid(domain=domain)
     mail["References"] = thread
     mail["In-Reply-To"] = thread
@@ -75,7 +75,7 @@ def compose(message: Message, receiver: Mail) -> EmailMessage:
 
 def html(message: Message) -> str:
     """The message as HTML without anything to load; all text from outside is escaped."""
-    found = message.evidence if message.status == "firing" else None
+    found = message.evidence
     chart = svg(found.figure) if found and found.figure else ""
     links = said.ways(found) if found else []
     anchors = " · ".join(f'<a href="{escape(to)}">{escape(name)}</a>' for name, to in links)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 
 from observability.alerting.evidence.chart import sparkline
 from observability.alerting.evidence.model import Change, Evidence, LogEvidence, TraceEvidence
 from observability.alerting.evidence.units import human
+from observability.alerting.ledger import Kind
 from observability.alerting.notifications import Notification
 from observability.alerting.webhook import Status
 
@@ -18,21 +19,44 @@ _ALERTS = 20
 
 
 @dataclass(frozen=True)
-class Message:
-    """One incident began, grew or ended: the alerts that are new in it, with their evidence.
+class Call:
+    """What a pager is called for: alerts told together, until all of them are over."""
 
-    `incident` is Alertmanager's group; `evidence` that of the first alert, None if it has ended.
+    key: str
+    alerts: list[Notification]
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing of it fires any more."""
+        return not any(one.still_firing for one in self.alerts)
+
+
+@dataclass(frozen=True)
+class Message:
+    """An incident began, grew, goes on, ended in part or is over.
+
+    Attributes:
+        incident: its id.
+        kind: what happened.
+        at: when, however late it can be delivered.
+        alerts: what it is about: those that are new, still fire, or have ended.
+        evidence: of the first of them; None once they have ended.
+        calls: all that the receiver was called for in this incident.
+        left_out: how many alerts more there are of which only their number is known.
     """
 
     incident: str
-    status: Status
+    kind: Kind
+    at: datetime
     alerts: list[Notification]
     evidence: Evidence | None
+    calls: list[Call] = field(default_factory=list)
+    left_out: int = 0
 
     @property
-    def key(self) -> str:
-        """The same for all messages of an incident."""
-        return hashlib.sha256(self.incident.encode()).hexdigest()[:32]
+    def status(self) -> Status:
+        """Of the incident."""
+        return "resolved" if self.kind == "over" else "firing"
 
     @property
     def first(self) -> Notification:
@@ -40,27 +64,54 @@ class Message:
         return self.alerts[0]
 
     @property
+    def firing(self) -> list[Notification]:
+        """What the receiver was told of and still fires."""
+        return [one for call in self.calls for one in call.alerts if one.still_firing]
+
+    @property
     def title(self) -> str:
         """One line: `CRITICAL checkout is down (+2)`."""
-        state = "RESOLVED" if self.status == "resolved" else self.first.severity.upper()
-        more = f" (+{len(self.alerts) - 1})" if len(self.alerts) > 1 else ""
-        return f"{state} {self.first.summary or self.first.name}{more}"[:250].strip()
+        others = len(self.alerts) - 1 + self.left_out
+        more = f" (+{others})" if others else ""
+        if self.kind == "end":
+            more += f", {len(self.firing)} still firing"
+        return f"{self._state} {self.first.summary or self.first.name}{more}"[:250].strip()
+
+    @property
+    def _state(self) -> str:
+        if self.kind in {"end", "over"}:
+            return "MUTED" if self.first.still_firing else "RESOLVED"
+        severity = self.first.severity.upper()
+        return f"STILL {severity}" if self.kind == "reminder" else severity
 
 
 def text(message: Message) -> str:
     """The whole message as plain text, readable without any markup."""
     one, found = message.first, message.evidence
-    parts = [one.description] if one.description else []
-    others = [f"- {other.summary or other.name}" for other in message.alerts[1:_ALERTS]]
-    if others:
-        parts.append("\n".join(["Also:", *others]))
-    if message.status == "resolved":
-        if one.ends_at:
-            lasted = human((one.ends_at - one.starts_at).total_seconds(), "seconds")
-            parts.append(f"It lasted {lasted}.")
-    elif found is not None:
-        parts += sections(found)
-    return "\n\n".join(parts)
+    parts = [
+        one.description,
+        _listed("Also", message.alerts[1:]),
+        _listed("Still firing", message.firing) if message.kind == "end" else "",
+        f"{message.left_out} more are not listed here: see Alertmanager." * bool(message.left_out),
+        _lasted(message),
+        *(sections(found) if found else []),
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _listed(heading: str, alerts: list[Notification]) -> str:
+    lines = [f"- {other.summary or other.name}" for other in alerts[: _ALERTS - 1]]
+    return "\n".join([f"{heading}:", *lines]) if lines else ""
+
+
+def _lasted(message: Message) -> str:
+    one = message.first
+    if message.kind == "reminder":
+        return f"It has fired since {one.starts_at:%Y-%m-%d %H:%M:%S} UTC."
+    ended = one.ends_at or one.resolved_at
+    if message.kind == "news" or ended is None:
+        return ""
+    return f"It lasted {human((ended - one.starts_at).total_seconds(), 'seconds')}."
 
 
 @dataclass(frozen=True)
@@ -82,11 +133,13 @@ class Line:
 
 def parts(found: Evidence) -> list[tuple[str, list[Line]]]:
     """The evidence by its headings; one under which there is nothing is left out."""
+    shared = f" (as alert {found.same_as})" if found.same_as else ""
+    logs = found.logs[:_LINES]
     titled = [
         (FIGURE, [Line(text) for text in figure_lines(found)]),
-        ("Traces", [line for one in found.traces for line in _of_trace(one)]),
-        ("Log", [Line(log_line(e), trace=e.trace_id, kind=e.level) for e in found.logs[:_LINES]]),
-        ("Changed lately", [Line(change_line(one), kind=one.kind) for one in found.changes]),
+        (f"Traces{shared}", [line for one in found.traces for line in _of_trace(one)]),
+        (f"Log{shared}", [Line(log_line(e), trace=e.trace_id, kind=e.level) for e in logs]),
+        (f"Changed lately{shared}", [Line(change_line(c), kind=c.kind) for c in found.changes]),
         ("Look", [Line(name, to=address) for name, address in ways(found)]),
         ("Missing from this evidence", [Line(text) for text in found.missing]),
     ]

@@ -36,9 +36,9 @@ class SlackSender:
 
 def body(message: Message) -> dict[str, Any]:
     """Headline, text, evidence and buttons; `text` is what a telephone shows."""
-    over = message.status == "resolved"
-    sign = "🟢" if over else _SIGNS.get(message.first.severity, "⚪")
-    found = None if over else message.evidence
+    ended = message.kind in {"end", "over"}
+    sign = "🟢" if ended else _SIGNS.get(message.first.severity, "⚪")
+    found = message.evidence
     blocks: list[dict[str, Any]] = [
         {"type": "header", "text": _plain(f"{sign} {message.title}"[:150])},
     ]

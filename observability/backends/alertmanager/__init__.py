@@ -5,6 +5,8 @@ from pathlib import Path
 from observability.backends.model import Backend, Layout, Site
 
 CONFIG = Path(__file__).parent / "alertmanager.yml"
+INBOX_TOKEN = "inbox_token"  # noqa: S105 - the name of its file
+"""What Alertmanager shows to the inbox, so that nobody else's notifications are taken."""
 
 
 def _arguments(site: Site) -> list[str]:
@@ -21,7 +23,11 @@ def _arguments(site: Site) -> list[str]:
 
 
 def _layout(site: Site) -> Layout:
-    return Layout(links={CONFIG.name: CONFIG}, files={"receivers/inbox_url": site.inbox_url + "\n"})
+    secret = f"secrets/{INBOX_TOKEN}"
+    return Layout(
+        links={CONFIG.name: CONFIG, secret: site.state / secret},
+        files={"receivers/inbox_url": site.inbox_url + "\n"},
+    )
 
 
 BACKEND = Backend(
@@ -32,5 +38,6 @@ BACKEND = Backend(
     metrics=("alertmanager", "/metrics"),
     arguments=_arguments,
     layout=_layout,
+    secrets=(INBOX_TOKEN,),
     memory_mib=48,
 )

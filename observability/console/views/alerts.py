@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse
 
 from observability.alerting import links
 from observability.alerting.notifications import Heartbeat, Notification, Store
-from observability.alerting.watchdog import ALERT as SILENT
+from observability.alerting.own_alerts import WATCHDOG_SILENT
 from observability.alerting.watchdog import last_heartbeat
 from observability.console import addresses
 from observability.console.context import Context
@@ -70,7 +70,7 @@ def alerting_path(
     It is the dead man's switch that judges: what it has told is among those that fire.
     """
     last = last_heartbeat(beats)
-    silent = any(one.name == SILENT.name for one in firing)
+    silent = any(one.name == WATCHDOG_SILENT.name for one in firing)
     if last is None:
         said = "No heartbeat from the alerting path" + (" for too long." if silent else " yet.")
         return (False if silent else None), said

@@ -11,6 +11,7 @@ QUIET_METRICS: Final[Mapping[str, str]] = {
     "loki_discarded_samples_total": "counts, by reason, the lines that Loki refuses",
     "otelcol_exporter_enqueue_failed_log_records_total": "counts what a full queue refuses",
     "otelcol_exporter_enqueue_failed_spans_total": "counts what a full queue refuses",
+    "alert_deliveries_total": "counts messages to receivers, and there need not be any",
     "cache_shared_available": "only with a shared cache is there anything to be away",
 }
 #: Labels that only some series of a metric have.

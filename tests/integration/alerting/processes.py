@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from observability.backends.alertmanager import CONFIG
+from observability.backends.alertmanager import CONFIG, INBOX_TOKEN
 from observability.settings import Settings
 
 
@@ -78,6 +78,7 @@ def alertmanager(folder: Path, port: int, inbox: int, config: str | None = None)
     (folder / "receivers").mkdir()
     url = f"http://127.0.0.1:{inbox}/api/inbox/alertmanager"
     (folder / "receivers" / "inbox_url").write_text(url, encoding="utf-8")
+    _share_token(folder)
     address = f"127.0.0.1:{port}"
     return Process(
         server("alertmanager", "alertmanager"),
@@ -90,8 +91,15 @@ def alertmanager(folder: Path, port: int, inbox: int, config: str | None = None)
     )
 
 
+def _share_token(folder: Path) -> None:
+    """What Alertmanager shows to the console and the console asks for, the same in all tests."""
+    (folder / "secrets").mkdir(parents=True, exist_ok=True)
+    (folder / "secrets" / INBOX_TOKEN).write_text("5" * 64, encoding="ascii")
+
+
 def console(folder: Path, port: int) -> Process:
     """The console as the supervisor starts it, with its state in `folder`."""
+    _share_token(folder / "state")
     return Process(
         sys.executable,
         *("-m", "uvicorn", "observability.console.app:app", "--port", str(port)),

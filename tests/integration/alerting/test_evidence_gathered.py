@@ -8,23 +8,25 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import AsyncExitStack, ExitStack
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from contextlib import AsyncExitStack, ExitStack, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from observability.alerting import incidents
 from observability.alerting.desk import Desk
+from observability.alerting.evidence.asking import Backends
+from observability.alerting.evidence.chart import svg
+from observability.alerting.evidence.gather import gather
 from observability.alerting.evidence.model import Evidence
+from observability.alerting.evidence.subject import QUEUE
+from observability.alerting.evidence.ways import places
 from observability.alerting.inbox import Inbox
 from observability.alerting.notifications import Store
 from observability.alerting.receivers.settings import Notify
 from observability.alerting.webhook import Webhook
-from observability.query import Alertmanager
 from observability.settings import Settings
 from tests.integration.alerting.processes import Process, console
 from tests.support.http import silent
@@ -36,33 +38,6 @@ from tests.unit.alerting.samples import alert, webhook
 pytestmark = pytest.mark.timeout(1800)  # the first run ever builds the servers
 
 ROOT = Path(__file__).parents[3]
-FAILED = 'http_server_request_duration_seconds_count{http_response_status_code=~"5.."}'
-BY = "by (service_name, service_namespace, deployment_environment_name)"
-RULES = {
-    "groups": [
-        {
-            "name": "test",
-            "interval": "1s",
-            "rules": [
-                {
-                    "alert": "HighErrorRate",
-                    "expr": (
-                        f"(sum {BY} (rate({FAILED}[30s])) / sum {BY}"
-                        " (rate(http_server_request_duration_seconds_count[30s]))) > 0.05"
-                        f" and sum {BY} (increase({FAILED}[30s])) >= 3"
-                    ),
-                    "labels": {"severity": "critical", "team": "services"},
-                    "annotations": {
-                        "summary": "{{ $labels.service_name }} fails"
-                        " {{ $value | humanizePercentage }}",
-                        "runbook_url": "docs/runbooks/HighErrorRate.md",
-                        "dashboard_url": "/d/service-detail?var-service=orders",
-                    },
-                }
-            ],
-        }
-    ]
-}
 
 
 class World:
@@ -74,16 +49,23 @@ class World:
         self.app = app_url
         self.state = state
 
-    def burst(self) -> None:
-        """Half of the requests fail."""
+    def ask(self, *kinds: str) -> None:
+        """Requests, as many of each kind."""
         for number in range(20):
-            for kind in ("bad", "good"):
+            for kind in kinds:
                 self.servers.http.get(f"{self.app}/orders/{kind}-{number}")
 
-    def incident(self) -> dict[str, Any] | None:
-        """The one on errors, once it has its evidence."""
+    def known_for(self, evaluations: int) -> bool:
+        """Whether the rules have seen the service's traffic for so long."""
+        rate = 'slo:burn_rate:ratio{service_name="orders",factor="14.4",window="long"}'
+        query = f"sum(count_over_time({rate}[5m])) >= {evaluations}"
+        answer = self.servers.get("prometheus", "/api/v1/query", query=query)
+        return bool(answer["data"]["result"])
+
+    def incident(self, name: str) -> dict[str, Any] | None:
+        """The first of an alert, once it has its evidence."""
         listed = self.servers.http.get(f"{self.console}/api/inbox").json()
-        found = [one["id"] for one in listed if one["name"] == "HighErrorRate"]
+        found = [one["id"] for one in listed if one["name"] == name]
         if not found:
             return None
         url = f"{self.console}/api/inbox/{found[0]}"
@@ -94,13 +76,9 @@ class World:
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     folder = tmp_path_factory.mktemp("evidence")
-    rules = folder / "rules"
-    rules.mkdir()
-    (rules / "test.yml").write_text(json.dumps(RULES))
     port, app_port = free_port(), free_port()
     inbox_url = f"http://127.0.0.1:{port}/api/inbox/alertmanager"
     servers = RealServers(folder / "state", inbox_url=inbox_url)
-    servers.site = replace(servers.site, rules=rules)
     identity = {
         "service_name": "orders",
         "service_namespace": "demo",
@@ -133,6 +111,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         stack.callback(app.stop)
         page = console(folder / "console", port)
         stack.callback(page.stop)
+        secrets = servers.site.state / "secrets"
+        secrets.symlink_to(folder / "console" / "state" / "secrets")
         stack.enter_context(servers)
         yield World(
             servers,
@@ -151,15 +131,8 @@ def test_a_burst_of_errors_comes_with_its_traces_and_their_log_lines(world: Worl
         "log_stream": "audit",
     }
     world.servers.post("collector", "/v1/logs", records("belfry", record("audit", **fault, **who)))
-    stop = threading.Event()
-    feeding = threading.Thread(target=_feed, args=(world, stop))
-    feeding.start()
-    try:
-        found = world.servers.until(world.incident, within=90, what="a notification's evidence")
-    finally:
-        stop.set()
-        feeding.join()
-    assert found is not None
+    with _with_half("bad", world):
+        found = _waited(world, "HighErrorRate")
     evidence = Evidence.model_validate(found["evidence"])
     assert evidence.missing == []
     assert evidence.took_seconds < 8
@@ -167,9 +140,12 @@ def test_a_burst_of_errors_comes_with_its_traces_and_their_log_lines(world: Worl
 
     assert evidence.figure is not None
     assert evidence.figure.unit == "ratio"
-    assert evidence.figure.value == pytest.approx(0.5, abs=0.1)
-    assert evidence.figure.limit_text == "5 %"
-    assert evidence.figure.points
+    assert 0.144 < evidence.figure.value < 0.6
+    assert evidence.figure.limit == pytest.approx(14.4 * 0.01)  # the fast tier's share of a budget
+    course = [value for _, value in evidence.figure.points]
+    assert len(course) >= 5
+    assert course[0] == 0, "what it was before"
+    assert "<polyline" in svg(evidence.figure)
 
     assert len(evidence.traces) == 3
     assert all(trace.errors for trace in evidence.traces)
@@ -198,43 +174,49 @@ def test_a_burst_of_errors_comes_with_its_traces_and_their_log_lines(world: Worl
         assert part in shown
 
 
-async def test_a_silence_is_made_kept_and_ended(world: World, tmp_path: Path) -> None:
-    """In Alertmanager, on exactly the alert's labels; audited, and part of the timeline."""
-    store = Store(tmp_path / "inbox.db")
-    [one] = store.record(Webhook.model_validate(webhook(alert())).alerts, datetime.now(UTC))
-    audited: list[tuple[str, str]] = []
+def test_an_alert_on_log_lines_has_its_figure_too(world: World) -> None:
+    """Loki's own link says what its rule measures, and Loki is asked for it."""
+    with _with_half("odd", world):  # failures would be told by the page alone
+        found = _waited(world, "ErrorLogBurst")
+    figure = Evidence.model_validate(found["evidence"]).figure
+    assert figure is not None
+    assert (figure.unit, figure.limit_text) == ("number", "20")
+    assert figure.value > 20
+    assert figure.points
 
-    def audit(action: str, target: str, _detail: dict[str, str]) -> None:
-        audited.append((action, target))
 
-    async with httpx.AsyncClient(base_url=world.servers.site.url("alertmanager")) as http:
-        api = Alertmanager(http)
-        for length in (timedelta(hours=1), timedelta(hours=2)):
-            made = await incidents.silence(
-                store, api, one.id, length, actor="ann", comment="repair", audit=audit
-            )
-        [silence] = await api.silences()
-        assert silence.matchers == one.labels
-        assert silence.comment == "repair"
-        assert made.silenced is not None
-        assert made.silenced.silence == silence.id
-        incidents.acknowledge(store, one.id, actor="bob", note="on it", audit=audit)
-        ended = await incidents.unsilence(store, api, one.id, actor="bob", audit=audit)
-        assert await api.silences() == []
-        with pytest.raises(incidents.NotSilencedError):
-            await incidents.unsilence(store, api, one.id, actor="bob", audit=audit)
-    assert ended.silenced is None
-    assert ended.acknowledged is not None
-    assert ended.acknowledged.actor == "bob"
-    kinds = [event.kind for event in ended.timeline if event.kind not in {"fired", "notified"}]
-    assert kinds == ["silenced", "silenced", "acknowledged", "unsilenced"]
-    assert [action for action, _ in audited] == [
-        "alert_silenced",
-        "alert_silenced",
-        "alert_acknowledged",
-        "alert_unsilenced",
-    ]
-    assert audited[0][1] == "ServiceDown checkout"
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        (
+            {"alertname": "ConsumerStalled", QUEUE: "shipments", "service_name": "nobody"},
+            {"POST /shipments"},
+        ),
+        ({"alertname": "TierDown", "service_name": "demo"}, {"GET /orders/{order_id}"}),
+    ],
+    ids=["a queue that nobody works off", "a whole namespace"],
+)
+async def test_services_are_found_where_the_label_names_none(
+    world: World, labels: dict[str, str], expected: set[str]
+) -> None:
+    """Whoever knows the queue, with what they published; whoever runs in the namespace."""
+    labels |= {"service_namespace": "demo", "deployment_environment_name": "test"}
+    now = datetime.now(UTC)
+    given = alert(labels=labels, startsAt=now.isoformat())
+    for _ in range(3):
+        world.servers.http.post(f"{world.app}/shipments").raise_for_status()
+    store = Store(world.state / "elsewhere.db")
+    [one] = store.record(Webhook.model_validate(webhook(given)).alerts, now)
+    store.close()
+    settings = Settings(state_dir=world.state)
+    names: set[str] = set()
+    async with Backends(settings) as backends, asyncio.timeout(60):
+        while not names & expected:  # spans and scrapes are on their way
+            found = await gather(one, backends.asking(), places(settings))
+            names |= {trace.name for trace in found.traces}
+    assert found.services == ["orders"]
+    assert found.ways.traces is not None
+    assert "service=orders" in found.ways.traces
 
 
 async def test_backends_that_do_not_answer_are_named_and_cost_a_bounded_time(
@@ -260,10 +242,33 @@ async def test_backends_that_do_not_answer_are_named_and_cost_a_bounded_time(
     assert evidence.ways.runbook is not None
 
 
-def _feed(world: World, stop: threading.Event) -> None:
-    while not stop.is_set():
-        world.burst()
-        stop.wait(0.5)
+def _waited(world: World, name: str) -> dict[str, Any]:
+    found = world.servers.until(
+        lambda: world.incident(name), within=120, what=f"evidence of {name}"
+    )
+    assert found is not None
+    return found
+
+
+@contextmanager
+def _with_half(kind: str, world: World) -> Iterator[None]:
+    """Requests, half of which are of a kind once the rules have seen a while of good ones."""
+    begun, stop = threading.Event(), threading.Event()
+
+    def feed() -> None:
+        while not stop.is_set():
+            world.ask("good", *([kind] if begun.is_set() else []))
+            stop.wait(0.5)
+
+    feeding = threading.Thread(target=feed)
+    feeding.start()
+    try:
+        world.servers.until(lambda: world.known_for(20), within=120, what="traffic without errors")
+        begun.set()
+        yield
+    finally:
+        stop.set()
+        feeding.join()
 
 
 def _belfry(world: World, *arguments: str) -> str:

@@ -6,9 +6,11 @@ import hashlib
 import hmac
 import json
 import logging
+import sqlite3
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from email.message import EmailMessage
 from email.policy import default
 from pathlib import Path
@@ -19,13 +21,15 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from fastapi import FastAPI, Request, Response
 
-from observability.alerting.desk import FAILING, Desk
+from observability.alerting.desk import Desk
 from observability.alerting.inbox import Inbox
 from observability.alerting.incidents import find_incident
 from observability.alerting.notifications import Store
+from observability.alerting.own_alerts import RECEIVER_FAILING
 from observability.alerting.receivers.courier import Patience
 from observability.alerting.receivers.settings import load_notify
 from observability.alerting.webhook import Webhook
+from observability.instrumentation.metrics import registry
 from observability.settings import Settings
 from tests.support.http import listening
 from tests.support.ports import free_port
@@ -50,6 +54,10 @@ class Ear:
         if self.answers == 200:
             self.heard.append((dict(request.headers), await request.body()))
         return Response("no: the key geheim is wrong", status_code=self.answers)
+
+    async def has_heard(self, messages: int) -> None:
+        """Wait until it has taken so many."""
+        await eventually_async(lambda: len(self.heard) == messages, 60, f"{messages} messages")
 
     @property
     def bodies(self) -> list[Any]:
@@ -160,12 +168,13 @@ async def test_chat_hook_and_pager_are_told_once_an_incident(tmp_path: Path, ear
         await eventually_async(lambda: len(ear.heard) == 3, 60, "three messages")
         half = webhook(alert(fingerprint="second"), alert("resolved"))
         await inbox.receive(Webhook.model_validate(half | {"status": "firing"}))
+        await eventually_async(lambda: len(ear.heard) == 5, 60, "half an end; no page is over yet")
         await inbox.receive(payload(alert("resolved"), alert("resolved", fingerprint="second")))
-        await eventually_async(lambda: len(ear.heard) == 6, 60, "three ends, none for the half")
-        found = {tuple(sorted(body)): body for body in ear.bodies[:3]}
-    slack = next(body for keys, body in found.items() if "blocks" in keys)
-    hook = next(body for keys, body in found.items() if "version" in keys)
-    page = next(body for keys, body in found.items() if "routing_key" in keys)
+        await eventually_async(lambda: len(ear.heard) == 8, 60, "three ends")
+    chats, hooks, pages = (
+        [body for body in ear.bodies if key in body] for key in ("blocks", "version", "routing_key")
+    )
+    slack, hook, page = chats[0], hooks[0], pages[0]
     assert slack["blocks"][0]["text"]["text"] == "🔴 CRITICAL checkout is down (+1)"
     assert {one["text"]["text"] for one in slack["blocks"][-1]["elements"]} >= {
         "Incident",
@@ -176,9 +185,72 @@ async def test_chat_hook_and_pager_are_told_once_an_incident(tmp_path: Path, ear
     assert "/dashboards/service-detail?" in hook["evidence"]["ways"]["dashboard"]
     assert (page["event_action"], page["dedup_key"]) == ("trigger", hook["incident"])
     assert page["payload"]["severity"] == "critical"
-    ends = [body for body in ear.bodies[3:] if "event_action" in body]
-    assert [one["event_action"] for one in ends] == ["resolve"]
-    assert ends[0]["dedup_key"] == page["dedup_key"]
+    assert [chat["text"] for chat in chats[1:]] == [
+        "🟢 RESOLVED checkout is down, 1 still firing",
+        "🟢 RESOLVED checkout is down (+1)",
+    ]
+    assert [(one["status"], one["kind"], len(one["alerts"])) for one in hooks] == [
+        ("firing", "news", 2),
+        ("firing", "end", 1),
+        ("resolved", "over", 2),
+    ]
+    assert {one["status"] for one in hooks[2]["alerts"]} == {"resolved"}
+    assert [one["event_action"] for one in pages] == ["trigger", "resolve"]
+    assert pages[1]["dedup_key"] == page["dedup_key"]
+
+
+async def test_whoever_has_acknowledged_a_page_is_called_for_the_next(
+    tmp_path: Path, ear: Ear
+) -> None:
+    """A page that joins has a key of its own, and each is resolved when it is over; what fires
+    after all of it is another incident."""
+    second: dict[str, Any] = {"fingerprint": "second", "annotations": {"summary": "too"}}
+    async with listening(ear.app) as url:
+        variables = {"C_KIND": "pagerduty", "C_URL": url, "C_ROUTING_KEY": "k"}
+        async with desk(tmp_path, variables) as inbox:
+            half = webhook(alert("resolved"), alert(**second)) | {"status": "firing"}
+            for events, received in (
+                (1, payload(alert())),
+                (2, payload(alert(), alert(**second))),
+                (3, Webhook.model_validate(half)),
+                (5, payload(alert("resolved", **second))),
+                (6, payload(alert(startsAt="2026-03-02T08:00:00Z"))),
+            ):
+                await inbox.receive(received)
+                await ear.has_heard(events)
+    said = [(one["event_action"], one["dedup_key"]) for one in ear.bodies]
+    first, joined, again = said[0][1], said[1][1], said[-1][1]
+    assert len({first, joined, again}) == 3
+    assert said == [
+        ("trigger", first),
+        ("trigger", joined),
+        ("resolve", first),
+        ("resolve", first),
+        ("resolve", joined),
+        ("trigger", again),
+    ]
+
+
+async def test_what_goes_on_firing_is_told_again(tmp_path: Path, ear: Ear) -> None:
+    """When Alertmanager repeats it; not when it only sends again what it thinks was lost."""
+    async with listening(ear.app) as url:
+        variables = {"H_KIND": "webhook", "H_URL": f"{url}/hook", "P_KIND": "pagerduty"}
+        variables |= {"P_URL": f"{url}/page", "P_ROUTING_KEY": "k"}
+        patience = replace(QUICK, remind_after=1)
+        async with desk(tmp_path, variables, patience) as inbox:
+            for _ in range(3):
+                await inbox.receive(payload(alert()))
+            await eventually_async(lambda: len(ear.heard) == 2, 60, "the beginning")
+            await asyncio.sleep(1.1)
+            await inbox.receive(payload(alert()))
+            await eventually_async(lambda: len(ear.heard) == 4, 60, "the reminder")
+    hooks = [body for body in ear.bodies if "version" in body]
+    pages = [body for body in ear.bodies if "routing_key" in body]
+    assert [one["kind"] for one in hooks] == ["news", "reminder"]
+    assert hooks[1]["title"] == "STILL CRITICAL checkout is down"
+    assert hooks[1]["evidence"] is not None
+    assert [one["event_action"] for one in pages] == ["trigger", "trigger"]
+    assert pages[0]["dedup_key"] == pages[1]["dedup_key"]
 
 
 async def test_a_hook_with_a_secret_is_signed(tmp_path: Path, ear: Ear) -> None:
@@ -244,15 +316,35 @@ async def test_a_receiver_that_was_away_gets_everything_in_order_and_others_hear
         f"number {number}" for number in range(4)
     ]
     assert all(one["evidence"] is not None for one in ear.bodies)
-    assert (report.name, report.labels["receiver"]) == (FAILING, "away")
+    assert (report.name, report.labels["receiver"]) == (RECEIVER_FAILING.name, "away")
     assert "BELFRY_NOTIFY_AWAY_" in report.description
     assert [one["title"] for one in other.bodies] == [
         "WARNING Receiver away is failing",
         "RESOLVED Receiver away is back",
     ]
-    assert (last.name, last.status) == (FAILING, "resolved")
+    assert (last.name, last.status) == (RECEIVER_FAILING.name, "resolved")
     assert told is not None
     assert [event.kind for event in told.timeline] == ["fired", "notified", "delivered"]
+
+
+async def test_an_error_of_the_file_does_not_end_deliveries(tmp_path: Path, ear: Ear) -> None:
+    """A table that is away, a disk that is full: it is counted, and tried again."""
+
+    def failures() -> float:
+        task = {"task": "courier-h"}
+        return registry.get_sample_value("background_task_failures_total", task) or 0
+
+    port, before = free_port(), failures()
+    variables = {"H_KIND": "webhook", "H_URL": f"http://127.0.0.1:{port}/"}
+    async with desk(tmp_path, variables) as inbox:
+        await inbox.receive(payload(alert()))
+        with sqlite3.connect(inbox.store.path) as other:
+            other.execute("ALTER TABLE deliveries RENAME TO away")
+        await eventually_async(lambda: failures() > before, 60, "an error that is counted")
+        with sqlite3.connect(inbox.store.path) as other:
+            other.execute("ALTER TABLE away RENAME TO deliveries")
+        async with listening(ear.app, port):
+            await ear.has_heard(1)
 
 
 async def test_a_message_that_is_refused_holds_up_no_other(

@@ -98,7 +98,9 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 def post(running: Running, *alerts: dict[str, object]) -> None:
     """Send a notification as Alertmanager does."""
-    answer = running.http.post("/api/inbox/alertmanager", json=webhook(*alerts))
+    token = (running.state / "secrets" / "inbox_token").read_text()
+    known = {"Authorization": f"Bearer {token}"}
+    answer = running.http.post("/api/inbox/alertmanager", json=webhook(*alerts), headers=known)
     answer.raise_for_status()
 
 

@@ -31,9 +31,12 @@ def inbox(tmp_path: Path) -> Inbox:
 async def http(inbox: Inbox) -> AsyncIterator[httpx.AsyncClient]:
     """A client of an application that has nothing but the inbox."""
     app = FastAPI()
-    app.include_router(router(inbox))
+    app.include_router(router(inbox, lambda: "s3cret"))
     transport = httpx.ASGITransport(app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://inbox") as client:
+    known = {"Authorization": "Bearer s3cret"}
+    async with httpx.AsyncClient(
+        transport=transport, base_url="http://inbox", headers=known
+    ) as client:
         yield client
 
 
@@ -136,24 +139,82 @@ async def test_a_heartbeat_is_no_notification(http: httpx.AsyncClient) -> None:
     assert one["name"] == "Watchdog"
 
 
+@pytest.mark.parametrize("shown", ["", "Bearer ", "Bearer wrong", "s3cret", "Bearer s3cret\u00e9"])
+async def test_notifications_are_taken_from_alertmanager_alone(
+    http: httpx.AsyncClient, inbox: Inbox, shown: str
+) -> None:
+    """Whoever does not know the token forges neither an alert nor a heartbeat."""
+    beat = alert(labels={"alertname": "Watchdog", "severity": "none"})
+    headers = {b"Authorization": shown.encode("latin-1")}
+    answer = await http.post(HOOK, json=webhook(alert(), beat), headers=headers)
+    assert answer.status_code == 401
+    assert inbox.store.find() == []
+    assert inbox.store.heartbeats() == []
+
+
 @pytest.mark.parametrize(
     "payload",
     [
         {},
         [],
         webhook(alert()) | {"version": "3"},
-        webhook(alert()) | {"alerts": [alert()] * 1001},
         webhook(alert(startsAt="yesterday")),
         webhook(alert(startsAt="0001-01-01T00:00:00+14:00")),
         webhook(alert(fingerprint="")),
-        webhook(alert(labels={"much": "x" * 10_000})),
         webhook(alert("pending")),
+        webhook(alert(labels={"a": 1})),
+        webhook(alert()) | {"alerts": [3, None]},
     ],
 )
 async def test_what_is_no_notification_is_refused(http: httpx.AsyncClient, payload: Any) -> None:
-    """With 422, and nothing is kept."""
+    """With 422, which Alertmanager counts as a failure; and nothing is kept."""
     assert (await http.post(HOOK, json=payload)).status_code == 422
     assert await listed(http) == []
+
+
+def left_out(reason: str) -> float:
+    """What the counter says."""
+    name = "inbox_alerts_left_out_total"
+    return registry.get_sample_value(name, {"reason": reason}) or 0
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        alert(startsAt="yesterday"),
+        alert(fingerprint=""),
+        alert(labels={str(number): "x" for number in range(300)}),
+        {"status": "firing"},
+    ],
+)
+async def test_an_alert_that_cannot_be_read_does_not_cost_the_others(
+    http: httpx.AsyncClient, odd: dict[str, Any]
+) -> None:
+    """Alertmanager would never send them again. It is counted."""
+    before = left_out("unreadable")
+    payload = webhook(alert(), odd, alert(fingerprint="other"))
+    assert (await http.post(HOOK, json=payload)).status_code == 204
+    assert [one["fingerprint"] for one in await listed(http)] == ["ba5eba11", "other"]
+    assert left_out("unreadable") == before + 1
+
+
+async def test_a_text_that_is_too_long_is_cut(http: httpx.AsyncClient) -> None:
+    """A whole line of a log may have become a label; the alert rings nevertheless."""
+    long = alert(labels={"kind": "x" * 10_000}, annotations={"summary": "y" * 10_000})
+    assert (await http.post(HOOK, json=webhook(long))).status_code == 204
+    [one] = await listed(http)
+    assert one["labels"]["kind"] == "x" * 8_191 + "…"
+    assert len(one["summary"]) == 8_192
+
+
+async def test_of_a_flood_the_first_thousand_are_taken(http: httpx.AsyncClient) -> None:
+    """The rest is counted, as is what Alertmanager itself has left out."""
+    before = left_out("unreadable"), left_out("truncated")
+    many = [alert(fingerprint=str(number)) for number in range(1_001)]
+    payload = webhook(*many) | {"truncatedAlerts": 3}
+    assert (await http.post(HOOK, json=payload)).status_code == 204
+    assert len(await listed(http, limit=1000)) == 1_000
+    assert (left_out("unreadable"), left_out("truncated")) == (before[0] + 1, before[1] + 3)
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
 from observability.alerting.catalogue import GROUPS
+from observability.alerting.own_alerts import OWN_ALERTS
 from observability.alerting.profiles import DEMO
-from observability.alerting.watchdog import ALERT
 from observability.cli import app
 from observability.proof.promql import named
 from tests.support.runbooks import FOLDER, commands, pages, queries
@@ -21,8 +21,8 @@ from tests.unit.alerting.test_alerting_rules import promtool
 from tests.unit.dashboards.known import LABELS, METRICS, RECORDED
 
 __all__ = ["promtool"]
-# ReceiverFailing is told by the inbox itself; see docs/notifications.md.
-NAMES = sorted({alert.name for group in GROUPS for alert in group.alerts(DEMO)} | {ALERT.name})
+ALERTS = [*(alert for group in GROUPS for alert in group.alerts(DEMO)), *OWN_ALERTS]
+NAMES = sorted(alert.name for alert in ALERTS)
 SOURCE = "\n".join(
     path.read_text(encoding="utf-8")
     for part in ("services", "observability")

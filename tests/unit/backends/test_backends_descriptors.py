@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from observability.backends import BACKENDS, DEFAULT_PORTS, Backend, Site
+from observability.stack import secrets
 
 ALL = pytest.mark.parametrize("backend", BACKENDS.values(), ids=BACKENDS)
 
@@ -97,8 +98,12 @@ def test_alertmanager_finds_the_inbox_in_a_file(tmp_path: Path) -> None:
     alertmanager = BACKENDS["alertmanager"]
     alertmanager.prepare(site)
     config = (alertmanager.folder / "alertmanager.yml").read_text()
+    folder = alertmanager.working_directory(site)
     file = re.findall(r"url_file: (\S+)", config)[0]
-    assert (alertmanager.working_directory(site) / file).read_text().strip() == site.inbox_url
+    assert (folder / file).read_text().strip() == site.inbox_url
+    secrets.generate(tmp_path / "secrets", alertmanager.secrets)
+    token = re.findall(r"credentials_file: ([^\s}]+)", config)[0]
+    assert len((folder / token).read_text()) == 64
 
 
 def test_loki_gets_log_rules_under_the_tenant_it_files_them_by(tmp_path: Path) -> None:

@@ -18,11 +18,16 @@ DOWN = "http://127.0.0.1:1"
 BEGAN = datetime(2026, 3, 1, 10, 0, tzinfo=UTC)
 
 
+async def _ready() -> bool:
+    """As Prometheus is."""
+    return True
+
+
 async def test_the_page_and_the_dead_mans_switch_agree_at_every_moment(tmp_path: Path) -> None:
     """Heartbeats of other alerts count for neither."""
     store = Store(tmp_path / "inbox.db")
     now = BEGAN
-    switch = DeadMansSwitch(Inbox(store), now=lambda: now)
+    switch = DeadMansSwitch(Inbox(store), _ready, now=lambda: now)
     store.beat("Watchdog", BEGAN)
     for seconds in range(0, 2 * SILENT_AFTER.seconds, 20):
         now = BEGAN + timedelta(seconds=seconds)
@@ -40,7 +45,8 @@ async def test_a_heartbeat_that_never_came_is_not_said_to_be_on_its_way_for_ever
     """Once the switch has told, the page says so too."""
     store = Store(tmp_path / "inbox.db")
     now = BEGAN
-    switch = DeadMansSwitch(Inbox(store), now=lambda: now)
+    switch = DeadMansSwitch(Inbox(store), _ready, now=lambda: now)
+    await switch.look()
     first, _ = alerting_path(store.heartbeats(), store.find(status="firing"), now)
     now = BEGAN + SILENT_AFTER + timedelta(seconds=1)
     await switch.look()

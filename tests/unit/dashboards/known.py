@@ -72,7 +72,9 @@ _INBOX = {"inbox_notifications_total"}
 _PROMETHEUS = {"ALERTS", "scrape_duration_seconds", "scrape_samples_post_metric_relabeling", "up"}
 
 _ALERTS = {
+    "alert_deliveries_total",
     "audit_chain_breaks",
+    "background_task_failures_total",
     "cache_shared_available",
     "db_client_connection_max",
     "loki_distributor_lines_received_total",
@@ -125,6 +127,6 @@ LABELS = {
     *("signal", "reason", "generation", "status"),
     *("span_name", "status_code"),
     *("alertname", "alertstate", "severity"),
-    *("exporter", "integration", "method", "route", "rule_group"),
+    *("exporter", "integration", "method", "route", "receiver", "rule_group"),
     *("slo", "factor", "window", "span_kind", "chain", "device", "check", "component", "fault"),
 }

@@ -10,6 +10,7 @@ import pytest
 import yaml
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from observability.alerting.receivers.settings import Mail, load_notify
 from observability.backends.versions import versions
 from observability.settings import DEFAULT_PORTS
 
@@ -196,6 +197,30 @@ def test_services_keep_their_files_on_volumes(variable: str) -> None:
         path = value.removeprefix("sqlite:///")
         mounts = [volume.split(":")[1] for volume in one["volumes"]]
         assert any(path.startswith(mount) for mount in mounts), f"{name}: {value}"
+
+
+def test_mail_goes_to_the_catch_all_until_a_server_is_named() -> None:
+    """The console's own settings, as Compose fills them in, are a receiver; `mail` takes it."""
+    given = {
+        name: re.sub(r"\$\{\w+:-(.*?)\}", r"\1", str(value))
+        for name, value in SERVICES["console"]["environment"].items()
+        if name.startswith("BELFRY_NOTIFY_")
+    }
+    [receiver] = load_notify(given).receivers
+    assert isinstance(receiver, Mail)
+    assert receiver.host in SERVICES
+    assert receiver.port == DEFAULT_PORTS["mail_smtp"]
+    assert any(port.endswith(f":{receiver.port}") for port in SERVICES[receiver.host]["ports"])
+
+
+def test_who_may_send_notifications_shares_its_secret_with_the_console_alone() -> None:
+    """Services of the shop, which run as the same user, do not see it."""
+    readers = {
+        name
+        for name, one in SERVICES.items()
+        if any(volume.startswith("alerting-secrets:") for volume in one.get("volumes", []))
+    }
+    assert readers == {"init", "alertmanager", "console"}
 
 
 def _queue_users() -> set[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from observability.instrumentation.audit import AuditEvent, Journal, read_journal
-from observability.proof.audit import breaks, differences
+from observability.proof.audit import Place, breaks, differences
 
 
 def _write(path: Path, count: int, chain: str = "account-1") -> list[AuditEvent]:
@@ -93,8 +93,32 @@ def test_an_event_that_stands_there_twice_is_named(events: list[AuditEvent]) -> 
 
 def test_a_missing_beginning_is_named_unless_retention_took_it(events: list[AuditEvent]) -> None:
     """The first numbers are missing only while the chain must be whole."""
-    assert [one.sequence for one in breaks(events[2:])] == [1, 2]
+    assert [one.numbers for one in breaks(events[2:])] == ["numbers 1 to 2"]
     assert breaks(events[2:], begun=False) == []
+
+
+def test_however_many_are_missing_it_is_one_break(events: list[AuditEvent]) -> None:
+    """Whoever writes a high number costs neither time nor memory."""
+    high = dataclasses.replace(events[4], sequence="300000000000000000")
+    high = dataclasses.replace(high, hash=high.digest())
+    [found] = breaks([*events[:2], high])
+    assert (found.kind, found.sequence, found.last) == ("missing", 3, 299_999_999_999_999_999)
+
+
+@pytest.mark.parametrize("number", ["", "0", "-1", "2.5", "\u00b2", "9" * 5000])
+def test_what_is_no_number_is_unreadable(events: list[AuditEvent], number: str) -> None:
+    """Also what Python would take for digits, or refuse to turn into a number."""
+    odd = dataclasses.replace(events[2], sequence=number)
+    assert [one.kind for one in breaks([*events[:2], odd])] == ["unreadable"]
+
+
+def test_events_that_follow_on_a_place_are_checked_from_there(events: list[AuditEvent]) -> None:
+    """Without what came before; one that stands there again is out of order."""
+    place = Place(2, events[1].hash)
+    assert breaks(events[2:], after=place) == []
+    assert [one.kind for one in breaks(events[3:], after=place)] == ["missing"]
+    assert [one.kind for one in breaks(events[1:], after=place)] == ["reordered"]
+    assert [one.kind for one in breaks(events[2:], after=Place(2, "another"))] == ["changed"]
 
 
 def test_an_end_that_was_cut_off_is_found_by_the_journal(events: list[AuditEvent]) -> None:
@@ -116,9 +140,14 @@ def test_an_event_survives_the_way_through_log_fields(events: list[AuditEvent]) 
     assert [AuditEvent.from_log_fields(event.log_fields()) for event in events] == events
 
 
-def test_a_journal_that_is_no_journal_is_refused(tmp_path: Path) -> None:
-    """With the line that is wrong."""
+@pytest.mark.parametrize("line", ['{"not": "an event"}', "3", "[" * 100_000, '{"sequence": 2}'])
+def test_a_journal_that_is_no_journal_is_refused(
+    tmp_path: Path, events: list[AuditEvent], line: str
+) -> None:
+    """With the line that is wrong; a value that is not text is wrong too."""
+    if "sequence" in line:
+        line = json.dumps(dataclasses.asdict(events[0]) | json.loads(line))
     path = tmp_path / "account-1.jsonl"
-    path.write_text(json.dumps({"not": "an event"}) + "\n")
+    path.write_text(line + "\n")
     with pytest.raises(ValueError, match="line 1"):
         read_journal(path)

@@ -7,15 +7,17 @@ from pathlib import Path
 import pytest
 
 from observability.alerting.catalogue import GROUPS
+from observability.alerting.own_alerts import OWN_ALERTS
 from observability.alerting.profiles import DEMO
-from observability.alerting.spec import Alert
 from observability.exits import UsageError
 from observability.proof.drill.acts import SetFault
 from observability.proof.drill.model import THIRDS, Catalogue, Scenario, load
 
 ROOT = Path(__file__).parents[3]
 CATALOGUE = load()
-ALERTS = {rule.name for group in GROUPS for rule in group.build(DEMO) if isinstance(rule, Alert)}
+ALERTS = {alert.name for group in GROUPS for alert in group.alerts(DEMO)} | {
+    alert.name for alert in OWN_ALERTS
+}
 
 
 def _scenario(name: str) -> Scenario:
