@@ -137,10 +137,6 @@ class Backend:
         port, path = self.ready
         return site.url(port) + path
 
-    def metrics_target(self, site: Site) -> str:
-        """`host:port` that Prometheus scrapes at `metrics[1]`."""
-        return site.address(self.metrics[0])
-
     def prepare(self, site: Site) -> None:
         """Make its folders, links and files; may be repeated, and while it runs.
 

@@ -10,7 +10,7 @@ from observability.stack import resolve, secrets
 from observability.stack.build import build
 from observability.stack.process import Kind, Spec
 from observability.stack.services import CONSOLE
-from observability.stack.state import MARKER
+from observability.stack.state import BUILD_MARKER, MARKER
 from observability.stack.targets import Target
 
 _ALERTMANAGER = "alertmanager"
@@ -85,6 +85,7 @@ class Servers:
             | {MARKER: str(self._settings.state_dir)},
             folder=backend.working_directory(self.site),
             ready_url=backend.ready_url(self.site),
+            needs=backend.needs,
             ports={name: self.site.port(name) for name in backend.ports},
             metrics_port=self.site.port(port),
             stop_seconds=backend.stop_seconds,
@@ -104,7 +105,10 @@ class Servers:
             BuildError: says why and what to do.
         """
         self._found[name] = await build(
-            BACKENDS[name], self._settings.cache_dir, lambda now: progress(now.text)
+            BACKENDS[name],
+            self._settings.cache_dir,
+            lambda now: progress(now.text),
+            {BUILD_MARKER: str(self._settings.state_dir)},
         )
         return self.spec(name)
 

@@ -16,7 +16,6 @@ import httpx
 from observability.backends import BACKENDS, DEFAULT_PORTS, Site
 from observability.settings import Settings
 from observability.stack.build import build
-from observability.stack.resolve import find_tool
 
 Answer = TypeVar("Answer")
 
@@ -30,9 +29,8 @@ def executable(name: str) -> Path:
 
 def tool(server: str, name: str) -> Path:
     """Companion of a server, such as promtool."""
-    executable(server)
-    found = find_tool(BACKENDS[server], name, Settings().cache_dir)
-    assert found is not None
+    found = executable(server).with_name(name)
+    assert found.is_file()
     return found
 
 
@@ -138,7 +136,7 @@ class RealServers:
         folder.mkdir()
         backends = [
             {
-                "targets": [BACKENDS[name].metrics_target(self.site)],
+                "targets": [self.site.address(BACKENDS[name].metrics[0])],
                 "labels": {"service_name": name, "instance": f"{name}-1"},
             }
             for name in NATIVE
