@@ -10,7 +10,7 @@ from observability.alerting.evidence.model import Ways
 from observability.alerting.evidence.subject import Subject
 from observability.alerting.links import links
 from observability.alerting.notifications import Notification
-from observability.settings import HOST, Settings
+from observability.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -60,11 +60,11 @@ def places(settings: Settings, console: str | None = None) -> Places:
     """Of a stack: on the reader's own machine unless its settings say otherwise.
 
     Args:
-        settings: of the stack; what stands in `urls` is for processes, not for browsers.
+        settings: of the stack.
         console: the console's public address.
     """
     return Places(
-        console=(console or f"http://{HOST}:{settings.port('console')}").rstrip("/"),
+        console=(console or settings.public_url("console")).rstrip("/"),
         grafana=settings.public_url("grafana"),
-        alertmanager=f"http://{HOST}:{settings.port('alertmanager')}",
+        alertmanager=settings.public_url("alertmanager"),
     )
