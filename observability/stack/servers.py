@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Callable, Iterable
 
 from observability.backends import BACKENDS, Site
+from observability.backends.model import PROFILES
 from observability.settings import HOST, Settings
 from observability.stack import resolve, secrets
 from observability.stack.build import build
@@ -30,6 +31,7 @@ class Servers:
             ports=ports,
             host=HOST,
             namespace=namespace,
+            profile=PROFILES / settings.profile,
             environment=settings.environment,
             inbox_url=f"{settings.url(CONSOLE)}/api/inbox/alertmanager",
         )
@@ -82,6 +84,7 @@ class Servers:
             command=tuple(backend.command(found.path, self.site)) if found else (),
             environment=dict(os.environ)
             | backend.environment(self.site)
+            | {key: os.environ[key] for key in self.site.retention(name) if key in os.environ}
             | {MARKER: str(self._settings.state_dir)},
             folder=backend.working_directory(self.site),
             ready_url=backend.ready_url(self.site),

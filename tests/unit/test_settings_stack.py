@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from observability import backends
 from observability.exits import UsageError
 from observability.settings import DEFAULT_PORTS, Settings, load_settings
 from tests.support.ports import free_port
@@ -92,11 +91,6 @@ def test_the_audit_trail_lies_in_the_state_folder_unless_told(
     assert Settings(state_dir=tmp_path / "s").audit_dir == tmp_path / "s" / "audit"
     monkeypatch.setenv("BELFRY_AUDIT_DIR", "elsewhere")
     assert load_settings().audit_dir == tmp_path / "elsewhere"
-
-
-def test_every_port_of_a_backend_can_be_set() -> None:
-    """The settings know the same ports as the backends' descriptors."""
-    assert backends.DEFAULT_PORTS.items() <= DEFAULT_PORTS.items()
 
 
 def test_another_process_reads_the_same_settings(

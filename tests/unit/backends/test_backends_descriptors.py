@@ -101,11 +101,10 @@ def test_alertmanager_finds_the_inbox_in_a_file(tmp_path: Path) -> None:
 
 
 def test_loki_gets_log_rules_under_the_tenant_it_files_them_by(tmp_path: Path) -> None:
-    rules = tmp_path / "log_rules"
-    rules.mkdir()
-    site = Site(state=tmp_path / "state", ports=DEFAULT_PORTS, log_rules=rules)
+    site = Site(state=tmp_path / "state", ports=DEFAULT_PORTS)
     BACKENDS["loki"].prepare(site)
-    assert (site.config("loki") / "rules" / "fake").readlink() == rules
+    assert (site.config("loki") / "rules" / "fake").readlink() == site.log_rules
+    assert list(site.log_rules.glob("*.yml"))
 
 
 def test_grafana_has_no_default_password_and_calls_nobody(site: Site) -> None:
