@@ -33,6 +33,10 @@ class Grafana:
     def __init__(self, url: str, settings: Settings) -> None:
         self._api = GrafanaApi.from_url(url, _credential(url, settings), timeout=_SECONDS)
 
+    def close(self) -> None:
+        """Close its connections."""
+        self._api.client.s.close()
+
     def health(self) -> Json:
         """Version, and whether its database is well."""
         return cast("Json", self._ask(lambda: self._api.client.GET("/health")))
