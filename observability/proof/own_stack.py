@@ -81,10 +81,16 @@ def own_stack(settings: Settings) -> Iterator[OwnStack]:
     _require_built(settings)
     with tempfile.TemporaryDirectory(prefix="belfry-bench-") as folder:
         state = Path(folder) / "state"
-        of_its_own = {"state_dir": state, "audit_dir": state / "audit"}
-        elsewhere = {"ports": {}, "urls": {}, "public_urls": {}, "grafana_url": None}
-        offset = {"port_offset": _free_offset(settings)}
-        stack = OwnStack(settings.model_copy(update=of_its_own | elsewhere | offset))
+        of_its_own: dict[str, Any] = {
+            "state_dir": state,
+            "audit_dir": state / "audit",
+            "port_offset": _free_offset(settings),
+            "ports": {},
+            "urls": {},
+            "public_urls": {},
+            "grafana_url": None,
+        }
+        stack = OwnStack(settings.model_copy(update=of_its_own))
         try:
             yield stack
         finally:
