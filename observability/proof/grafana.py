@@ -12,7 +12,6 @@ from observability.settings import Settings
 
 _SECONDS = 15.0
 _ADMIN = "admin"
-_SECRET = "grafana_admin"  # noqa: S105 - the name of the file that holds it
 
 Json = dict[str, Any]
 
@@ -83,5 +82,5 @@ def _credential(url: str, settings: Settings) -> str | tuple[str, str] | None:
         return None
     if token := os.environ.get("GRAFANA_TOKEN"):
         return token
-    secret = settings.secrets_dir / _SECRET
+    secret = settings.grafana_password_file
     return (_ADMIN, secret.read_text(encoding="utf-8").strip()) if secret.is_file() else None

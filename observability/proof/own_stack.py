@@ -84,6 +84,7 @@ def own_stack(settings: Settings) -> Iterator[OwnStack]:
         of_its_own: dict[str, Any] = {
             "state_dir": state,
             "audit_dir": state / "audit",
+            "grafana_password_file": state / "secrets" / "grafana_admin",
             "port_offset": _free_offset(settings),
             "ports": {},
             "urls": {},

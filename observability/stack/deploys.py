@@ -161,7 +161,7 @@ def _is_of(mark: dict[str, Any], deploy: Deploy) -> bool:
 
 def _grafana_url(settings: Settings) -> str | None:
     """Grafana that is named, or the stack's own if it has one."""
-    own = (settings.secrets_dir / "grafana_admin").is_file()
+    own = settings.grafana_password_file.is_file()
     return settings.grafana_url or (settings.url("grafana") if own else None)
 
 
