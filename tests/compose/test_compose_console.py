@@ -5,7 +5,8 @@ import re
 from playwright.sync_api import expect
 
 from tests.compose.conftest import Containers
-from tests.e2e.test_e2e_console import PATIENCE_MS, Open, bought, browser, visit
+from tests.e2e.conftest import bought, browser, visit
+from tests.support.control_room import PATIENCE_MS, Open
 from tests.support.shopper import Purchase
 
 __all__ = ["bought", "browser", "visit"]
@@ -14,7 +15,7 @@ __all__ = ["bought", "browser", "visit"]
 def test_a_dashboard_is_drawn_with_prometheus_data(visit: Open) -> None:
     """No panel says that its backend is down."""
     page = visit("/dashboards/service-detail?from=now-15m&var-service=checkout&refresh=").page
-    expect(page.locator(".chart canvas").first).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.locator(".chart .line").first).to_be_attached(timeout=PATIENCE_MS)
     assert page.locator(".down").all_inner_texts() == []
 
 

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import httpx
 
 from observability.backends import BACKENDS, DEFAULT_PORTS, Site
+from observability.backends.model import PROFILES
 from observability.settings import Settings
 from observability.stack.build import build
 
@@ -44,6 +45,15 @@ def free_ports(names: list[str]) -> dict[str, int]:
     finally:
         for one in sockets:
             one.close()
+
+
+def own_profile(folder: Path, **rules: Path) -> Path:
+    """The demo profile, with folders of the test's own for its `rules` or `log_rules`."""
+    made = folder / "profile"
+    made.mkdir()
+    for file in (PROFILES / "demo").iterdir():
+        (made / file.name).symlink_to(rules.get(file.name, file))
+    return made
 
 
 class RealServers:

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import shutil
 import subprocess
 import sys
 import threading
@@ -25,14 +24,13 @@ from observability.alerting.inbox import Inbox
 from observability.alerting.notifications import Store
 from observability.alerting.receivers.settings import Notify
 from observability.alerting.webhook import Webhook
-from observability.backends.model import PROFILES
 from observability.query import Alertmanager
 from observability.settings import Settings
 from tests.integration.alerting.processes import Process, console
 from tests.support.http import silent
 from tests.support.otlp_json import record, records
 from tests.support.ports import free_port
-from tests.support.real_servers import RealServers
+from tests.support.real_servers import RealServers, own_profile
 from tests.unit.alerting.samples import alert, webhook
 
 pytestmark = pytest.mark.timeout(1800)  # the first run ever builds the servers
@@ -96,15 +94,13 @@ class World:
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     folder = tmp_path_factory.mktemp("evidence")
-    profile = shutil.copytree(
-        PROFILES / "demo", folder / "profile", ignore=shutil.ignore_patterns("rules", "log_rules")
-    )
-    (profile / "rules").mkdir()
-    (profile / "rules" / "test.yml").write_text(json.dumps(RULES))
+    rules = folder / "rules"
+    rules.mkdir()
+    (rules / "test.yml").write_text(json.dumps(RULES))
     port, app_port = free_port(), free_port()
     inbox_url = f"http://127.0.0.1:{port}/api/inbox/alertmanager"
     servers = RealServers(folder / "state", inbox_url=inbox_url)
-    servers.site = replace(servers.site, profile=profile)
+    servers.site = replace(servers.site, profile=own_profile(folder, rules=rules))
     identity = {
         "service_name": "orders",
         "service_namespace": "demo",
