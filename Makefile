@@ -22,7 +22,7 @@ setup: $(VENV)/.ready ## Make the virtual environment from the locked, hashed re
 
 $(VENV)/.ready: requirements.lock deploy/bootstrap.lock pyproject.toml
 	@echo "setting up $(VENV)"
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r deploy/bootstrap.lock
 	@$(BIN)/uv pip sync --quiet --compile-bytecode --require-hashes requirements.lock
 	@$(BIN)/uv pip install --quiet --no-deps --no-build-isolation -e .
@@ -82,4 +82,6 @@ compose: setup ## Prove the containers: the end-to-end test against `docker comp
 	@bash .ci/compose
 
 clean: ## Remove the virtual environment and the state folder
+	@test ! -e .belfry/supervisor.lock || ! command -v flock >/dev/null || flock -n .belfry/supervisor.lock true \
+	  || { echo "a stack is running on .belfry: stop it first with \`make down\`" >&2; exit 1; }
 	rm -rf $(VENV) .belfry

@@ -5,7 +5,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -29,7 +29,9 @@ _ADDRESSES: Final = (_URL_PREFIX, _PUBLIC_PREFIX)
 #: Receivers of alerts, which bring names of their own.
 _NOTIFY_PREFIX: Final = "BELFRY_NOTIFY_"
 #: What `instrument(app)` reads and the stack does not.
-_LIBRARY_VARIABLES: Final = frozenset({"BELFRY_ACCESS_LOG", "BELFRY_AUDIT_DIR", "BELFRY_LOG_LEVEL"})
+_LIBRARY_VARIABLES: Final = frozenset({"BELFRY_ACCESS_LOG", "BELFRY_LOG_LEVEL"})
+#: Sets of figures that rules and retention go by: see observability/backends/profiles.
+Profile = Literal["demo", "production"]
 
 #: Ports on loopback before `port_offset`.
 DEFAULT_PORTS: Final[Mapping[str, int]] = {
@@ -83,6 +85,11 @@ class Settings(BaseSettings):
     ignore_path: bool = Field(default=False, description="do not take servers from PATH")
     config: Path = Field(default=Path("belfry.toml"), description="what runs")
     environment: str = Field(default="local", min_length=1, pattern=r"^[\w.-]+$")
+    profile: Profile = Field(default="demo", description="sets rules and retention")
+    audit_dir: Path = Field(
+        default_factory=lambda known: known["state_dir"] / "audit",
+        description="journals of the audit trail",
+    )
     port_offset: int = Field(default=0, ge=0, le=45_000, description="added to default ports")
     ports: dict[str, int] = Field(
         default_factory=dict, description="ports set one by one (BELFRY_PORT_<NAME>), not offset"
@@ -97,6 +104,11 @@ class Settings(BaseSettings):
     )
     grafana_url: str | None = Field(
         default=None, validation_alias=AliasChoices("grafana_url", "GRAFANA_URL")
+    )
+
+    grafana_password_file: Path = Field(
+        default_factory=lambda known: known["state_dir"] / "secrets" / "grafana_admin",
+        description="password of the user `admin` of the stack's own Grafana",
     )
 
     @model_validator(mode="before")
@@ -128,7 +140,7 @@ class Settings(BaseSettings):
                 raise ValueError(f"{prefix}{name.upper()} must be http://HOST:PORT, not {url}")
         return {name: url.rstrip("/") for name, url in urls.items()}
 
-    @field_validator("state_dir", "cache_dir", "config")
+    @field_validator("state_dir", "cache_dir", "config", "audit_dir", "grafana_password_file")
     @classmethod
     def _absolute(cls, path: Path) -> Path:
         return path.expanduser().absolute()
@@ -166,6 +178,9 @@ class Settings(BaseSettings):
             "BELFRY_IGNORE_PATH": str(self.ignore_path).lower(),
             "BELFRY_CONFIG": str(self.config),
             "BELFRY_ENVIRONMENT": self.environment,
+            "BELFRY_PROFILE": self.profile,
+            "BELFRY_AUDIT_DIR": str(self.audit_dir),
+            "BELFRY_GRAFANA_PASSWORD_FILE": str(self.grafana_password_file),
             "BELFRY_PORT_OFFSET": str(self.port_offset),
         }
         ports = {port_variable(name): str(port) for name, port in self.ports.items()}
@@ -198,11 +213,6 @@ class Settings(BaseSettings):
     def dashboards_dir(self) -> Path:
         """Folder of the dashboards, beside the file that says what runs."""
         return self.config.parent / "dashboards"
-
-    @property
-    def audit_dir(self) -> Path:
-        """Folder of the services' audit journals."""
-        return self.state_dir / "audit"
 
     @property
     def flags_file(self) -> Path:

@@ -17,8 +17,8 @@ from observability.backends.versions import Pinned, versions
 
 __all__ = ["BACKENDS", "DEFAULT_PORTS", "Backend", "Layout", "Pinned", "Site", "versions"]
 
-#: By name, in the order in which to build and start them: the Collector first, as services send to
-#: it and it keeps what the others are not there yet to take.
+#: By name, in the order in which to build them: the Collector first, as services send to it and it
+#: keeps what the others are not there yet to take.
 BACKENDS: Final[dict[str, Backend]] = {
     backend.name: backend
     for backend in (COLLECTOR, ALERTMANAGER, PROMETHEUS, JAEGER, LOKI, GRAFANA)

@@ -7,8 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from observability.backends.versions import Pinned, versions
+from observability.settings import DEFAULT_PORTS, HOST
 
 _PACKAGE = Path(__file__).parent
+#: One folder a profile: links to its rules, and how long data stays.
+PROFILES = _PACKAGE / "profiles"
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,20 +22,33 @@ class Site:
     """The stack's state folder; a server's data is `data/<name>` in it."""
     ports: Mapping[str, int]
     """Every port of every server, by port name (`collector_health`); see `DEFAULT_PORTS`."""
-    host: str = "127.0.0.1"
+    host: str = HOST
     """Address that servers listen on and are found at."""
     inbox_url: str = "http://127.0.0.1:8080/api/inbox/alertmanager"
     """Where Alertmanager delivers notifications."""
-    rules: Path = _PACKAGE.parent / "alerting" / "rules"
-    """Prometheus rule files."""
-    log_rules: Path = _PACKAGE.parent / "alerting" / "log_rules"
-    """Loki rule files; there need not be any."""
+    profile: Path = PROFILES / "demo"
+    """Folder of the rules, and of how long data stays."""
     namespace: str = "default"
     """Of services that do not say which group they belong to."""
     environment: str = "local"
     """Of services that do not say where they run."""
     dashboards: Path = _PACKAGE.parents[1] / "dashboards"
     """Dashboards' JSON, for Grafana."""
+
+    @property
+    def rules(self) -> Path:
+        """Prometheus' rule files."""
+        return self.profile / "rules"
+
+    @property
+    def log_rules(self) -> Path:
+        """Loki's rule files; there need not be any."""
+        return self.profile / "log_rules"
+
+    def retention(self, name: str) -> dict[str, str]:
+        """How long a server keeps what it gets, as variables; none where flags say it."""
+        file = self.profile / f"{name}.env"
+        return variables_of(file) if file.exists() else {}
 
     def data(self, name: str) -> Path:
         """Folder of what a server keeps."""
@@ -137,10 +153,6 @@ class Backend:
         port, path = self.ready
         return site.url(port) + path
 
-    def metrics_target(self, site: Site) -> str:
-        """`host:port` that Prometheus scrapes at `metrics[1]`."""
-        return site.address(self.metrics[0])
-
     def prepare(self, site: Site) -> None:
         """Make its folders, links and files; may be repeated, and while it runs.
 
@@ -157,6 +169,18 @@ class Backend:
             _link(config / name, target)
         for name, text in layout.files.items():
             _write(config / name, text)
+
+
+def default_ports(*names: str) -> dict[str, int]:
+    """Ports by their names, as the settings have them before any offset."""
+    return {name: DEFAULT_PORTS[name] for name in names}
+
+
+def variables_of(file: Path) -> dict[str, str]:
+    """What a file of `NAME=value` lines says: read here natively, by compose as an `env_file`."""
+    lines = file.read_text(encoding="utf-8").splitlines()
+    pairs = (line.partition("=") for line in lines if line and not line.startswith("#"))
+    return {name: value for name, _, value in pairs}
 
 
 def _link(link: Path, target: Path) -> None:

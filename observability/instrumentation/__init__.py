@@ -2,3 +2,11 @@
 
 The public names are re-exported by :mod:`observability`.
 """
+
+from observability.lean import absent
+
+# structlog would load a library that draws on terminals, httpx the one of its command line: 5 MB
+# in each service, that writes JSON and has no terminal
+with absent("rich", "pygments"):
+    import httpx as httpx
+    import structlog as structlog

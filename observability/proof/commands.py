@@ -6,6 +6,8 @@ from typing import Annotated
 import orjson
 import typer
 
+from observability.exits import DOES_NOT_HOLD, HOLDS
+
 app = typer.Typer(name="bench", help="Measure what observing costs.", no_args_is_help=True)
 
 
@@ -62,3 +64,58 @@ def pages(
         told = {"limit_seconds": limit, "holds": holds, "pages": rows}
         typer.echo(orjson.dumps(told).decode())
     raise typer.Exit(0 if holds else 1)
+
+
+@app.command()
+def footprint(
+    settle: Annotated[float, typer.Option(min=0, help="Seconds from ready to the scales.")] = 15.0,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Memory of a whole stack, started for this, and of a service compared to a bare app.
+
+    Exit code 1 if it takes more than a gigabyte, shared pages counted once.
+    """
+    from observability.proof.footprint import measure  # noqa: PLC0415
+    from observability.settings import load_settings  # noqa: PLC0415
+
+    result = measure(load_settings(), settle)
+    if json:
+        typer.echo(orjson.dumps(result.as_json()).decode())
+    else:
+        for one in result.processes:
+            typer.echo(
+                f"{one.name:16} {_megabytes(one.pss_bytes)}  resident {_megabytes(one.rss_bytes)}"
+            )
+        typer.echo(
+            f"{'all':16} {_megabytes(result.pss_bytes)}  resident {_megabytes(result.rss_bytes)}"
+        )
+        typer.echo(f"a service to a bare app: {result.ratio_to_bare:.2f}")
+    raise typer.Exit(HOLDS if result.holds else DOES_NOT_HOLD)
+
+
+@app.command()
+def startup(
+    rounds: Annotated[int, typer.Option(min=1, help="Warm starts.")] = 3,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Time until a whole stack, started for this, is ready, and compared to a bare app's start.
+
+    Exit code 1 if a warm start takes more than ten seconds.
+    """
+    from observability.proof.startup import measure  # noqa: PLC0415
+    from observability.settings import load_settings  # noqa: PLC0415
+
+    result = measure(load_settings(), rounds)
+    if json:
+        typer.echo(orjson.dumps(result.as_json()).decode())
+    else:
+        typer.echo(
+            f"warm      {result.warm_seconds:6.1f} s, {result.cpu_seconds:.1f} s of processor"
+        )
+        typer.echo(f"first     {result.first_seconds:6.1f} s")
+        typer.echo(f"to a bare app's start: {result.ratio_to_bare:.1f}")
+    raise typer.Exit(HOLDS if result.holds else DOES_NOT_HOLD)
+
+
+def _megabytes(count: int) -> str:
+    return f"{count / 1e6:6.1f} MB"

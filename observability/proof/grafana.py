@@ -12,7 +12,6 @@ from observability.settings import Settings
 
 _SECONDS = 15.0
 _ADMIN = "admin"
-_SECRET = "grafana_admin"  # noqa: S105 - the name of the file that holds it
 
 Json = dict[str, Any]
 
@@ -32,6 +31,10 @@ class Grafana:
 
     def __init__(self, url: str, settings: Settings) -> None:
         self._api = GrafanaApi.from_url(url, _credential(url, settings), timeout=_SECONDS)
+
+    def close(self) -> None:
+        """Close its connections."""
+        self._api.client.s.close()
 
     def health(self) -> Json:
         """Version, and whether its database is well."""
@@ -79,5 +82,5 @@ def _credential(url: str, settings: Settings) -> str | tuple[str, str] | None:
         return None
     if token := os.environ.get("GRAFANA_TOKEN"):
         return token
-    secret = settings.secrets_dir / _SECRET
+    secret = settings.grafana_password_file
     return (_ADMIN, secret.read_text(encoding="utf-8").strip()) if secret.is_file() else None

@@ -61,9 +61,9 @@ def measure(requests: int = 20_000, rounds: int = 3) -> Overhead:
     dropped = 0
     with _collector() as endpoint:
         for _ in range(rounds):
-            with _server("bare", endpoint) as (process, port):
+            with serving("bare", endpoint) as (process, port):
                 bare.append(_cpu_per_request(process, port, requests))
-            with _server("observed", endpoint) as (process, port):
+            with serving("observed", endpoint) as (process, port):
                 observed.append(_cpu_per_request(process, port, requests))
                 dropped += _dropped(port)
     cost, base = statistics.median(observed), statistics.median(bare)
@@ -120,7 +120,16 @@ def _dropped(port: int) -> int:
 
 
 @contextmanager
-def _server(app: str, endpoint: str) -> Iterator[tuple[psutil.Process, int]]:
+def serving(app: str, endpoint: str) -> Iterator[tuple[psutil.Process, int]]:
+    """A process that serves an app of `overhead_apps`, and its port; it listens when entered.
+
+    Args:
+        app: `bare` or `observed`.
+        endpoint: where the observed one sends its telemetry.
+
+    Raises:
+        RuntimeError: it did not start.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

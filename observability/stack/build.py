@@ -13,8 +13,9 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from observability.backends import BACKENDS, Backend
 from observability.exits import DOES_NOT_HOLD, HOLDS, WRONG_USE, UsageError
@@ -22,15 +23,19 @@ from observability.settings import load_settings
 from observability.stack import toolchain
 from observability.stack.compiler import BuildError, Compiler, is_package
 from observability.stack.progress import Phase, Progress
-from observability.stack.resolve import STAMP, Resolved, folder, recipe, resolve
+from observability.stack.resolve import STAMP, Resolved, folder, resolve, seal
 
 __all__ = ["BuildError", "OnProgress", "build", "main"]
 
 OnProgress = Callable[[Progress], None]
+_TICK_SECONDS = 1.0
 
 
 async def build(
-    backend: Backend, cache_dir: Path, on_progress: OnProgress = lambda _: None
+    backend: Backend,
+    cache_dir: Path,
+    on_progress: OnProgress = lambda _: None,
+    marks: Mapping[str, str] = MappingProxyType({}),
 ) -> Resolved:
     """Build a server unless it is built already.
 
@@ -40,23 +45,18 @@ async def build(
     Args:
         backend: which; it must be `buildable`.
         cache_dir: the user's cache.
-        on_progress: called now and then, from the event loop.
+        on_progress: called now and then, and every second in between, from the event loop.
+        marks: variables for the compiler, and for what it starts, to be known by.
 
     Raises:
         BuildError: says why and what to do.
     """
-    started = time.monotonic()
-
-    def report(phase: Phase, done: int = 0, total: int = 0) -> None:
-        elapsed = time.monotonic() - started
-        estimate = float(backend.pinned.build_seconds)
-        on_progress(Progress(backend.name, phase, done, total, elapsed, estimate))
-
+    report = _Report(backend, on_progress)
+    ticking = asyncio.create_task(report.tick())
     try:
         async with _turn(backend, cache_dir, report):
-            return resolve(backend, cache_dir, use_path=False) or await _build(
-                backend, cache_dir, report
-            )
+            found = resolve(backend, cache_dir, use_path=False)
+            return found or await _build(backend, cache_dir, report, marks)
     except toolchain.ToolchainError as error:
         raise BuildError(f"{backend.title} cannot be built: {error}") from None
     except OSError as error:
@@ -64,12 +64,38 @@ async def build(
             f"{backend.title} cannot be built into {cache_dir} ({error.strerror}): "
             "make room or make it writable, or set BELFRY_CACHE_DIR to another folder"
         ) from error
+    finally:
+        ticking.cancel()
+
+
+class _Report:
+    """Tells how far a build has come; the time goes on while a long package is compiled."""
+
+    def __init__(self, backend: Backend, on_progress: OnProgress) -> None:
+        self._backend = backend
+        self._on_progress = on_progress
+        self._began = time.monotonic()
+        self._last: tuple[Phase, int, int] | None = None
+
+    def __call__(self, phase: Phase, done: int = 0, total: int = 0) -> None:
+        self._last = (phase, done, total)
+        self._tell()
+
+    async def tick(self) -> None:
+        """Tell the same again every second, until cancelled."""
+        while True:
+            await asyncio.sleep(_TICK_SECONDS)
+            self._tell()
+
+    def _tell(self) -> None:
+        if self._last:
+            elapsed = time.monotonic() - self._began
+            estimate = float(self._backend.pinned.build_seconds)
+            self._on_progress(Progress(self._backend.name, *self._last, elapsed, estimate))
 
 
 @contextlib.asynccontextmanager
-async def _turn(
-    backend: Backend, cache_dir: Path, report: Callable[[Phase], None]
-) -> AsyncIterator[None]:
+async def _turn(backend: Backend, cache_dir: Path, report: _Report) -> AsyncIterator[None]:
     """Hold the lock of this server's build; the kernel frees it however we end."""
     locks = cache_dir / "bin"
     locks.mkdir(parents=True, exist_ok=True)
@@ -85,13 +111,13 @@ async def _turn(
 
 
 async def _build(
-    backend: Backend, cache_dir: Path, report: Callable[[Phase, int, int], None]
+    backend: Backend, cache_dir: Path, report: _Report, marks: Mapping[str, str]
 ) -> Resolved:
     module = backend.folder / "build"
     go = await toolchain.find_go(
-        toolchain.required_version(module / "go.mod"), cache_dir, lambda: report("toolchain", 0, 0)
+        toolchain.required_version(module / "go.mod"), cache_dir, lambda: report("toolchain")
     )
-    run = Compiler(backend, go, module)
+    run = Compiler(backend, go, module, marks)
     stale = await _stale_packages(run, report)
     with tempfile.TemporaryDirectory(dir=cache_dir / "bin", prefix=f".{backend.name}.") as new:
         await _compile(run, Path(new), stale, report)
@@ -104,9 +130,9 @@ async def _build(
     return found
 
 
-async def _stale_packages(run: Compiler, report: Callable[[Phase, int, int], None]) -> int:
+async def _stale_packages(run: Compiler, report: _Report) -> int:
     """Download what is missing, and count what is to be compiled."""
-    report("download", 0, 0)
+    report("download")
     count = 0
     modules = 0
     form = "{{if .Stale}}{{.ImportPath}}{{end}}"
@@ -115,16 +141,14 @@ async def _stale_packages(run: Compiler, report: Callable[[Phase, int, int], Non
         async for line in lines:
             if line.startswith("go: downloading"):
                 modules += 1
-                report("download", modules, 0)
+                report("download", modules)
             elif is_package(line):
                 count += 1
     # the commands themselves always count as stale: they are linked, whatever is compiled
     return max(count - len(run.packages), 0)
 
 
-async def _compile(
-    run: Compiler, into: Path, total: int, report: Callable[[Phase, int, int], None]
-) -> None:
+async def _compile(run: Compiler, into: Path, total: int, report: _Report) -> None:
     report("compile" if total else "link", 0, total)
     done = 0
     arguments = ("build", "-v", "-o", f"{into}{os.sep}", *run.flags, *run.packages)
@@ -141,9 +165,7 @@ def _install(backend: Backend, new: Path, place: Path) -> None:
     (place / STAMP).unlink(missing_ok=True)
     for binary in backend.binaries:
         (new / binary).replace(place / binary)
-    stamp = new / STAMP
-    stamp.write_text(recipe(backend), encoding="ascii")
-    stamp.replace(place / STAMP)
+    seal(backend, place)
 
 
 class _Printer:

@@ -4,18 +4,27 @@ import asyncio
 import contextlib
 import os
 import signal
-import sys
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from observability.backends import Backend
-from observability.stack import launch
+from observability.stack.child import launcher
 
 #: The machine stays usable: whatever else wants the processor goes first.
 _NICENESS: Final = 10
 _KEPT_LINES: Final = 40
+_FIXED: Final = {
+    "GOFLAGS": "-mod=readonly",
+    "GOTOOLCHAIN": "local",
+    "GOWORK": "off",
+    "CGO_ENABLED": "0",
+}
+#: The server runs here, whatever else its user builds for; and on any machine with this cache.
+_OF_ANOTHER_MACHINE: Final = frozenset(
+    {"GOOS", "GOARCH", "GOARM", "GOARM64", "GOAMD64", "GOEXPERIMENT"}
+)
 
 
 class BuildError(Exception):
@@ -37,6 +46,7 @@ class Compiler:
     backend: Backend
     go: Path
     module: Path
+    marks: Mapping[str, str] = field(default_factory=dict)
     tail: list[str] = field(default_factory=list)
 
     @property
@@ -59,10 +69,9 @@ class Compiler:
         """
         self.tail.clear()
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-I", "-S", launch.__file__, str(os.getpid())),
-            *(str(self.go), *arguments),
+            *(*launcher(), str(self.go), *arguments),
             cwd=self.module,
-            env=_environment(),
+            env={**_environment(), **self.marks},
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
@@ -123,13 +132,8 @@ def is_package(line: str) -> bool:
 
 def _environment() -> dict[str, str]:
     """The user's own Go settings, except what would make the build another than the pinned one."""
-    fixed = {
-        "GOFLAGS": "-mod=readonly",
-        "GOTOOLCHAIN": "local",
-        "GOWORK": "off",
-        "CGO_ENABLED": "0",
-    }
-    return {**os.environ, **fixed}
+    theirs = {name: value for name, value in os.environ.items() if name not in _OF_ANOTHER_MACHINE}
+    return theirs | _FIXED
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:

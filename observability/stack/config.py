@@ -3,7 +3,7 @@
 import tomllib
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 from pydantic import field_validator as validates
@@ -49,7 +49,7 @@ class Target(_Table):
     @classmethod
     def _has_host_and_port(cls, url: str) -> str:
         parts = urlsplit(url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
+        if parts.scheme not in {"http", "https"} or not parts.hostname or not _has_good_port(parts):
             raise ValueError('must be like "http://127.0.0.1:9999"')
         if parts.path.strip("/"):
             raise ValueError("must have no path: metrics_path has its own key")
@@ -64,6 +64,14 @@ class Config(_Table):
     env: dict[str, str] = Field(default_factory=dict)
     services: dict[Name, Service] = Field(default_factory=dict)
     targets: dict[Name, Target] = Field(default_factory=dict)
+
+
+def _has_good_port(parts: SplitResult) -> bool:
+    """Whether there is no port, or one that exists: it is looked at only when asked for."""
+    try:
+        return parts.port != 0
+    except ValueError:
+        return False
 
 
 def load_config(path: Path) -> Config:

@@ -21,6 +21,7 @@ class Journal:
         formatter.converter = time.gmtime
         self._handler.setFormatter(formatter)
         self._last: dict[str, tuple[State, int | None]] = {}
+        self._troubles: dict[str, str] = {}
 
     def note(self, process: Process) -> None:
         """Write down a process's new state; a new reason for the same state is no news."""
@@ -31,6 +32,13 @@ class Journal:
         pid = f" pid {process.pid}" if process.pid else ""
         reason = f": {process.reason}" if process.reason else ""
         self.write(f"{process.spec.instance} {process.state}{pid}{reason}")
+
+    def trouble(self, what: str, error: BaseException) -> None:
+        """Write down that something went wrong; the same trouble again is no news."""
+        text = f"{type(error).__name__}: {error}"
+        if self._troubles.get(what) != text:
+            self._troubles[what] = text
+            self.write(f"{what}: {text}")
 
     def write(self, message: str) -> None:
         """Write a line with the time before it."""

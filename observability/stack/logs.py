@@ -5,6 +5,7 @@ import shutil
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from observability.exits import UsageError
 
@@ -21,12 +22,18 @@ def size(path: Path) -> int:
         return 0
 
 
+def to_append(path: Path) -> BinaryIO:
+    """A log opened to write to its end; made, if missing, for its owner only."""
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab")
+
+
 def bound(path: Path, longest: int = LONGEST_BYTES) -> bool:
     """Move what is in a log that has grown too long to its predecessor.
 
     Processes write to the file itself, so that logging costs the supervisor nothing and a line
     never waits for it. They append, so the file can be emptied under them. A line written in the
-    instant between copying and emptying is lost here; Loki has it.
+    instant between copying and emptying is lost here. Loki has it if it is a service's; of a
+    backend this file is the only log.
 
     Returns:
         Whether the log was too long.

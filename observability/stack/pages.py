@@ -14,11 +14,11 @@ _TITLES = {
 def to_open(plan: Plan) -> dict[str, str]:
     """Address and title by process name, the services of belfry.toml that have a title first."""
     services = {
-        name: (plan.settings.url(name, table.port), table.title)
+        name: (plan.settings.public_url(name, table.port), table.title)
         for name, table in plan.config.services.items()
         if table.title
     }
-    others = {name: (plan.settings.url(name), title) for name, title in _TITLES.items()}
+    others = {name: (plan.settings.public_url(name), title) for name, title in _TITLES.items()}
     return {
         name: f"{url}  {title}"
         for name, (url, title) in (services | others).items()

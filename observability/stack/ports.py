@@ -1,25 +1,34 @@
 """Finds out, before anything starts, who holds a port that is needed."""
 
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterable
 
 import psutil
 
 from observability.exits import UsageError
 from observability.settings import HOST, port_variable
 
+_HIGHEST = 65_535
 
-def require_free(ports: Mapping[str, int]) -> None:
+
+def require_free(ports: Iterable[tuple[str, int]]) -> None:
     """Check that every port can be listened on.
 
     Args:
-        ports: by the name that its setting carries (`gateway`, `collector_health`).
+        ports: each with the name that its setting carries (`gateway`, `collector_health`);
+            replicas of a service share its name.
 
     Raises:
-        UsageError: two want the same port, or somebody has it; names who, and the setting.
+        UsageError: two want the same port, somebody has it, or there is no such port; names who,
+            and the setting.
     """
     wanted_by: dict[int, str] = {}
-    for name, port in ports.items():
+    for name, port in ports:
+        if port > _HIGHEST:
+            raise UsageError(
+                f"port {port} of {name} is above {_HIGHEST}: set {port_variable(name)} to a lower "
+                "one; replicas take the ports that follow"
+            )
         if port in wanted_by:
             raise UsageError(
                 f"port {port} is wanted by both {wanted_by[port]} and {name}: "

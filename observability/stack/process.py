@@ -2,16 +2,15 @@
 
 import asyncio
 import contextlib
-import os
 import signal
-import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from observability.stack import launch, logs, probe
+from observability.stack import logs, probe
+from observability.stack.child import Child
 
 _FIRST_DELAY_SECONDS = 0.5
 _LONGEST_DELAY_SECONDS = 30.0
@@ -59,6 +58,7 @@ class Spec:
     folder: Path
     ready_url: str | None = None
     needs: tuple[str, ...] = ()
+    #: What it listens on, by the name that the port's setting carries.
     ports: Mapping[str, int] = field(default_factory=dict)
     metrics_port: int | None = None  # where it differs from `port`
     stop_seconds: float = 12.0
@@ -79,14 +79,22 @@ class Process:
         self.started_at: float | None = None
         self.restarts = 0
         self._changed = changed
+        self._child: Child | None = None
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
         self._wake = asyncio.Event()
         self._crashes = 0
         self._ready_since: float | None = None
 
+    @property
+    def begun(self) -> bool:
+        """Whether it has been told to start."""
+        return self._task is not None
+
     def start(self) -> None:
-        """Begin to run and watch the child; returns at once."""
+        """Begin to run and watch the child, unless that has begun; returns at once."""
+        if self.begun:
+            return
         self._stopping = False
         self._task = asyncio.create_task(self._supervise(), name=self.spec.instance)
 
@@ -109,11 +117,10 @@ class Process:
 
     async def restart(self, spec: Spec) -> None:
         """End the child gracefully and run `spec` in its place, at once."""
-        if self._task is None:
-            self.spec = spec
+        self.spec = spec
+        if not self.begun:
             self.start()
             return
-        self.spec = spec
         self._crashes = 0
         self._wake.set()
         await self._end_child()
@@ -123,7 +130,7 @@ class Process:
         """End the child and its descendants now."""
         self._stopping = True
         self._wake.set()
-        self._signal_group(signal.SIGKILL)
+        self._kill_group()
 
     async def _supervise(self) -> None:
         while not self._stopping:
@@ -133,7 +140,7 @@ class Process:
             try:
                 code = await self._run_child()
                 why = _describe(code, logs.last_line(self.log, began))
-            except OSError as error:
+            except Exception as error:  # whatever it is, the next try may go well
                 code, why = None, f"cannot be started: {error}"
             if self._stopping or self._wake.is_set():
                 continue
@@ -141,39 +148,38 @@ class Process:
             self.restarts += not self._stopping
 
     async def _run_child(self) -> int:
-        with self.log.open("ab") as output:
-            child = await asyncio.create_subprocess_exec(
-                *_launcher(),
-                *self.spec.command,
-                cwd=self.spec.folder,
-                env=dict(self.spec.environment),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-            )
-        self.pid, self.started_at, self._ready_since = child.pid, time.time(), None
+        self._ready_since = None
+        spec = self.spec
+        child = Child(spec.command, spec.folder, spec.environment, self.log)
+        self._child, self.pid, self.started_at = child, child.pid, time.time()
         self._changed(self)
         try:
             await self._watch(child)
         finally:
-            self._signal_group(signal.SIGKILL)  # its own children, should it have left any
-            self.pid = self.started_at = None
-        return await child.wait()
+            self._child = self.pid = self.started_at = None
+            code = child.reap()
+        return code
 
-    async def _watch(self, child: asyncio.subprocess.Process) -> None:
+    async def _watch(self, child: Child) -> None:
         """Ask for readiness, often while it starts, until the child has ended."""
-        ended = asyncio.create_task(child.wait())
+        ended = asyncio.create_task(child.ended())
         began = time.monotonic()
         if self._wake.is_set():  # asked to end before there was a child to tell
-            self._signal_group(signal.SIGKILL)
+            child.kill_group()
         while not ended.done():
-            answer = await probe.ask(self.spec.ready_url) if self.spec.ready_url else probe.READY
-            if not ended.done():
-                self._note(answer)
+            asking = asyncio.create_task(self._ask())
+            await asyncio.wait({ended, asking}, return_when=asyncio.FIRST_COMPLETED)
+            if ended.done():
+                asking.cancel()
+                break
+            self._note(asking.result())
             starting = self.state is State.STARTING
             quick = starting and time.monotonic() - began < _QUICK_UNTIL_SECONDS
             await asyncio.wait({ended}, timeout=_QUICK_POLL_SECONDS if quick else _POLL_SECONDS)
+        await ended
+
+    async def _ask(self) -> probe.Answer:
+        return await probe.ask(self.spec.ready_url) if self.spec.ready_url else probe.READY
 
     def _note(self, answer: probe.Answer) -> None:
         if self._stopping:
@@ -202,25 +208,19 @@ class Process:
             await asyncio.wait_for(self._wake.wait(), delay)
 
     async def _end_child(self) -> None:
-        pid = self.pid
-        if pid is None:
+        child = self._child
+        if child is None:
             return
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGTERM)
+        child.signal(signal.SIGTERM)
         deadline = time.monotonic() + self.spec.stop_seconds
-        while self.pid == pid:
+        while self._child is child:
             if time.monotonic() > deadline:
-                self._signal_group(signal.SIGKILL)
+                child.kill_group()
             await asyncio.sleep(0.02)
 
-    def _signal_group(self, number: signal.Signals) -> None:
-        if self.pid is not None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.pid, number)
-
-
-def _launcher() -> tuple[str, ...]:
-    return (sys.executable, "-I", "-S", launch.__file__, str(os.getpid()))
+    def _kill_group(self) -> None:
+        if self._child is not None:
+            self._child.kill_group()
 
 
 def _describe(code: int, last_words: str) -> str:

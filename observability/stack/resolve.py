@@ -1,6 +1,7 @@
 """Finds each server's executable: on PATH if its version fits, else among those built before."""
 
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -15,6 +16,8 @@ from observability.exits import UsageError
 
 #: Written beside a built server last of all: what it was built from.
 STAMP: Final = "built-from"
+#: How long each executable is: one that a full disk or a crash has cut short is built anew.
+_SIZES: Final = "sizes"
 
 _VERSION: Final = re.compile(r"version[ :=\"]+v?(\d+\.\d+\.\d+[\w.+-]*)", re.IGNORECASE)
 _ASK_SECONDS: Final = 10.0
@@ -60,15 +63,13 @@ def folder(backend: Backend, cache_dir: Path) -> Path:
     return cache_dir / "bin" / f"{backend.name}-{backend.version}"
 
 
-def find_tool(
-    backend: Backend, tool: str, cache_dir: Path, environ: Mapping[str, str] = os.environ
-) -> Path | None:
-    """Executable that comes with a server (`promtool`, `amtool`): a built one, else from PATH."""
-    built = folder(backend, cache_dir) / tool
-    if built.exists():
-        return built
-    found = shutil.which(tool, path=environ.get("PATH"))
-    return Path(found) if found else None
+def seal(backend: Backend, place: Path) -> None:
+    """Say of a folder that all executables of a build lie in it, whole; say it last of all."""
+    sizes = {binary: (place / binary).stat().st_size for binary in backend.binaries}
+    for name, text in ((_SIZES, json.dumps(sizes)), (STAMP, recipe(backend))):
+        new = place / f".{name}.new"
+        new.write_text(text, encoding="ascii")
+        new.replace(place / name)
 
 
 def recipe(backend: Backend) -> str:
@@ -121,8 +122,15 @@ def _in_cache(backend: Backend, cache_dir: Path) -> Resolved | None:
     if not backend.pinned.buildable:
         return None
     built = folder(backend, cache_dir)
-    stamp = built / STAMP
-    whole = all((built / binary).is_file() for binary in backend.binaries)
-    if not (whole and stamp.is_file() and stamp.read_text(encoding="ascii") == recipe(backend)):
+    if not _is_whole(backend, built):
         return None
     return Resolved(built / backend.binaries[0], backend.version, "cache")
+
+
+def _is_whole(backend: Backend, built: Path) -> bool:
+    try:
+        sizes = json.loads((built / _SIZES).read_text(encoding="ascii"))
+        whole = all((built / one).stat().st_size == sizes.get(one) for one in backend.binaries)
+        return whole and (built / STAMP).read_text(encoding="ascii") == recipe(backend)
+    except (OSError, ValueError):
+        return False

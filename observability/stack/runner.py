@@ -48,7 +48,8 @@ class Foreground:
         """
         settings = self._plan.settings
         lock = state.StateLock(settings)
-        lock.acquire()
+        with state.usable(settings):
+            lock.acquire()
         handlers: dict[str, control.Handler] = {
             "status": self._status,
             "progress": self._progress,
@@ -59,7 +60,8 @@ class Foreground:
         commands = control.Control(settings, handlers)
         self._catch_signals()
         try:
-            await commands.open()
+            with state.usable(settings):
+                await commands.open()
             await self._supervisor.start()
             await self._show_start(patience)
             await self._show_changes()
@@ -161,7 +163,8 @@ def run_detached(plan: Plan, arguments: Sequence[str], timeout: float) -> int:
     """
     settings = plan.settings
     state.prepare(settings)
-    state.StateLock(settings).require_free()
+    with state.usable(settings):
+        state.StateLock(settings).require_free()
     said = settings.logs_dir / "supervisor.err"
     with said.open("wb") as errors:
         supervisor = subprocess.Popen(  # noqa: S603 - ourselves, with our own arguments

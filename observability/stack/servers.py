@@ -5,12 +5,13 @@ import shutil
 from collections.abc import Callable, Iterable
 
 from observability.backends import BACKENDS, Site
+from observability.backends.model import PROFILES
 from observability.settings import HOST, Settings
 from observability.stack import resolve, secrets
 from observability.stack.build import build
 from observability.stack.process import Kind, Spec
 from observability.stack.services import CONSOLE
-from observability.stack.state import MARKER
+from observability.stack.state import BUILD_MARKER, MARKER
 from observability.stack.targets import Target
 
 _ALERTMANAGER = "alertmanager"
@@ -30,6 +31,7 @@ class Servers:
             ports=ports,
             host=HOST,
             namespace=namespace,
+            profile=PROFILES / settings.profile,
             environment=settings.environment,
             inbox_url=f"{settings.url(CONSOLE)}/api/inbox/alertmanager",
         )
@@ -82,9 +84,11 @@ class Servers:
             command=tuple(backend.command(found.path, self.site)) if found else (),
             environment=dict(os.environ)
             | backend.environment(self.site)
+            | {key: os.environ[key] for key in self.site.retention(name) if key in os.environ}
             | {MARKER: str(self._settings.state_dir)},
             folder=backend.working_directory(self.site),
             ready_url=backend.ready_url(self.site),
+            needs=backend.needs,
             ports={name: self.site.port(name) for name in backend.ports},
             metrics_port=self.site.port(port),
             stop_seconds=backend.stop_seconds,
@@ -104,7 +108,10 @@ class Servers:
             BuildError: says why and what to do.
         """
         self._found[name] = await build(
-            BACKENDS[name], self._settings.cache_dir, lambda now: progress(now.text)
+            BACKENDS[name],
+            self._settings.cache_dir,
+            lambda now: progress(now.text),
+            {BUILD_MARKER: str(self._settings.state_dir)},
         )
         return self.spec(name)
 

@@ -48,7 +48,7 @@ def service(
     for key in os.environ:  # what the user has set goes before belfry.toml, given as a file too
         environment.pop(key.removesuffix("_FILE"), None)
     environment |= dict(os.environ)
-    environment |= _telemetry(settings, name, config.stack.namespace, instance, version)
+    environment |= _observed(settings, name, config.stack.namespace, instance, version)
     return Spec(
         name=name,
         kind=Kind.SERVICE,
@@ -60,7 +60,7 @@ def service(
         folder=config.root,
         ready_url=f"http://{HOST}:{port}/readyz",
         needs=table.needs,
-        ports={name if number == 1 else instance: port},
+        ports={name: port},
     )
 
 
@@ -68,7 +68,7 @@ def console(settings: Settings, config: Config) -> Spec:
     """How to run the console, which also hosts the inbox of alerts."""
     port = settings.port(CONSOLE)
     version = belfry_version()
-    telemetry = _telemetry(settings, CONSOLE, CONSOLE_NAMESPACE, f"{CONSOLE}-1", version)
+    telemetry = _observed(settings, CONSOLE, CONSOLE_NAMESPACE, f"{CONSOLE}-1", version)
     return Spec(
         name=CONSOLE,
         kind=Kind.CONSOLE,
@@ -105,7 +105,7 @@ def _uvicorn(app: str, port: int) -> tuple[str, ...]:
     return (sys.executable, "-m", "uvicorn", app, *options, *graceful)
 
 
-def _telemetry(
+def _observed(
     settings: Settings, name: str, namespace: str, instance: str, version: str
 ) -> dict[str, str]:
     resource = {
@@ -121,6 +121,7 @@ def _telemetry(
         "OTEL_SERVICE_NAME": name,
         "OTEL_RESOURCE_ATTRIBUTES": ",".join(theirs + ours),
         "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint,
+        "BELFRY_AUDIT_DIR": str(settings.audit_dir),
         MARKER: str(settings.state_dir),
     }
 

@@ -7,7 +7,7 @@ import os
 import signal
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
@@ -18,34 +18,71 @@ from observability.settings import Settings
 
 #: In the environment of everything the supervisor starts, with the state folder as its value.
 MARKER = "SUPERVISED_BY_BELFRY"
+#: The same of the compilers that it runs, which nobody's shell inherits.
+BUILD_MARKER = "BUILT_FOR_BELFRY"
+#: Whoever asks for the holder has the lock, shared, for an instant.
+_GLANCE_SECONDS = 0.2
 
 
 def prepare(settings: Settings) -> None:
-    """Make the state folder and what belongs in it.
+    """Make the state folder and what belongs in it, for its owner only.
 
     Raises:
         UsageError: it cannot be made or written to.
     """
     folder = settings.state_dir
-    try:
-        for part in (settings.logs_dir, settings.data_dir, settings.targets_dir):
-            part.mkdir(parents=True, exist_ok=True)
-        settings.secrets_dir.mkdir(mode=0o700, exist_ok=True)
+    with usable(settings):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        for part in (folder, *_parts(settings)):
+            part.mkdir(mode=0o700, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
+
+
+def _parts(settings: Settings) -> tuple[Path, ...]:
+    return (
+        settings.logs_dir,
+        settings.data_dir,
+        settings.targets_dir,
+        settings.secrets_dir,
+        settings.state_dir / "config",
+    )
+
+
+@contextlib.contextmanager
+def usable(settings: Settings) -> Iterator[None]:
+    """While in here, what is wrong with the state folder is wrong use.
+
+    Raises:
+        UsageError: something cannot be written to or is in the way; names it.
+    """
+    folder = settings.state_dir
+    try:
+        yield
     except OSError as error:
+        path = error.filename2 or error.filename  # the second is what was to be replaced
+        what = f"{path}: {error.strerror}" if path else error.strerror
         raise UsageError(
-            f"state folder {folder} cannot be written to ({error.strerror}): "
+            f"state folder {folder} cannot be written to ({what}): "
             "make it writable or set BELFRY_STATE_DIR to another"
         ) from None
 
 
-def write_atomically(path: Path, text: str, mode: int = 0o644) -> None:
-    """Replace a file's content so that a reader sees the old or the new, never a part."""
+def write_atomically(path: Path, text: str, mode: int | None = None) -> None:
+    """Replace a file's content so that a reader sees the old or the new, never a part.
+
+    Args:
+        path: of the file.
+        text: its new content.
+        mode: of the file; if none is given that of the one replaced, or its owner's only.
+    """
+    if mode is None and path.exists():
+        mode = path.stat().st_mode & 0o777
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            os.fchmod(file.fileno(), mode)
+            if mode is not None:
+                os.fchmod(file.fileno(), mode)
             file.write(text)
         Path(temporary).replace(path)
     except BaseException:
@@ -67,11 +104,12 @@ class StateLock:
             UsageError: another supervisor has it; names its pid.
         """
         file = self._path.open("a+", encoding="utf-8")
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            file.close()
-            raise self._taken(self.holder()) from None
+        deadline = time.monotonic() + _GLANCE_SECONDS
+        while not _locked(file, fcntl.LOCK_EX):
+            if time.monotonic() > deadline:
+                file.close()
+                raise self._taken(self.holder())
+            time.sleep(0.01)
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()
@@ -96,9 +134,7 @@ class StateLock:
         """Pid of the supervisor that has the lock, None if there is none."""
         try:
             with self._path.open(encoding="utf-8") as file:
-                try:
-                    fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-                except OSError:
+                if not _locked(file, fcntl.LOCK_SH):
                     return int(file.read() or 0)
         except (FileNotFoundError, ValueError):
             pass
@@ -115,22 +151,35 @@ class StateLock:
         return self._folder / "supervisor.lock"
 
 
+def _locked(file: IO[str], kind: int) -> bool:
+    try:
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
 class Records:
     """Pids of what is running, on disk, for the next start to sweep should this one be killed."""
 
     def __init__(self, settings: Settings) -> None:
         self._path = settings.state_dir / "processes.json"
         self._marker = str(settings.state_dir)
+        self._written: list[int] | None = None
 
     def write(self, pids: Iterable[int]) -> None:
-        """Record these and no others."""
-        write_atomically(self._path, json.dumps(sorted(pids)))
+        """Record these and no others; that they are the same as before is not written again."""
+        now = sorted(pids)
+        if now != self._written:
+            write_atomically(self._path, json.dumps(now))
+            self._written = now
 
     def sweep(self, patience: float = 5.0) -> list[int]:
         """End what a killed supervisor left behind; only call with the lock held.
 
         A recorded pid may belong to somebody else by now: only processes whose environment says
-        that this state folder's supervisor started them are touched.
+        that this state folder's supervisor started them are touched. Compilers say it by a mark
+        of their own and need not be recorded.
 
         Args:
             patience: seconds from SIGTERM to SIGKILL.
@@ -154,14 +203,15 @@ class Records:
         try:
             groups = set(json.loads(self._path.read_text(encoding="utf-8")))
         except (OSError, ValueError):
-            return []
+            groups = set()
         return [process for process in psutil.process_iter() if self._is_ours(process, groups)]
 
     def _is_ours(self, process: psutil.Process, groups: set[int]) -> bool:
         try:
-            if os.getpgid(process.pid) not in groups:
-                return False
-            return process.environ().get(MARKER) == self._marker
+            environment = process.environ()
+            if environment.get(BUILD_MARKER) == self._marker:
+                return True
+            return os.getpgid(process.pid) in groups and environment.get(MARKER) == self._marker
         except (psutil.Error, OSError):
             return False
 

@@ -3,12 +3,12 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Coroutine, Iterable, Iterator
 from typing import Any
 
 from observability.exits import UsageError
 from observability.settings import HOST
-from observability.stack import logs, ports, secrets, services, targets
+from observability.stack import logs, ports, secrets, services, state, targets
 from observability.stack.compiler import BuildError
 from observability.stack.external import ExternalTargets
 from observability.stack.journal import Journal
@@ -22,55 +22,61 @@ from observability.stack.status import ProcessStatus, measure
 _SOFT_WAIT_SECONDS = 3.0
 _HOUSEKEEPING_SECONDS = 1.0
 
-Changed = Callable[[Process], None]
-
 
 class Supervisor:
     """Keeps the processes of a plan running; only one for a state folder (see `StateLock`)."""
 
-    def __init__(self, plan: Plan, servers: Servers, changed: Changed = lambda _: None) -> None:
+    def __init__(self, plan: Plan, servers: Servers) -> None:
         self.plan = plan
         self.processes: dict[str, Process] = {}
         self._settings = plan.settings
         self._servers = servers
-        self._listener = changed
         self._records = Records(plan.settings)
         self._journal = Journal(plan.settings.logs_dir / "supervisor.log")
         self._external = ExternalTargets(plan.settings, self._journal)
         self._versions: dict[str, str] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._changing = asyncio.Lock()
+        self._closing = False
 
     async def start(self) -> None:
         """Prepare the state folder and begin to start everything; returns before it is ready.
 
         Raises:
-            UsageError: a port is taken, or a setting cannot be used; nothing has been started then.
+            UsageError: a port is taken, or a setting or the state folder cannot be used; nothing
+                has been started then.
         """
-        self._records.sweep()
-        missing = self._servers.find(self.plan.names)
-        specs = [spec for name in self.plan.names for spec in self._specs(name)]
-        ports.require_free({key: port for spec in specs for key, port in spec.ports.items()})
-        self._prepare_files()
-        for spec in specs:
-            self._add(spec)
-        self._write_targets()
+        with state.usable(self._settings):
+            self._records.sweep()
+            missing = self._servers.find(self.plan.names)
+            specs = [spec for name in self.plan.names for spec in self._specs(name)]
+            ports.require_free(_ports(specs))
+            self._prepare_files()
+            for spec in specs:
+                self._add(spec)
+            self._write_targets()
         for name in missing:
             self.processes[_first(name)].enter(State.BUILDING, "waits for its turn to be built")
         for spec in specs:
             if spec.name not in missing:
-                self._spawn(self._launch(self.processes[spec.instance]))
-        self._spawn(self._build(missing))
-        self._spawn(self._keep_house())
+                self._spawn(self._launch(self.processes[spec.instance]), f"start of {spec.name}")
+        self._spawn(self._build(missing), "builds")
+        self._spawn(self._keep_house(), "housekeeping")
 
     async def stop(self) -> None:
-        """Stop everything in reverse order, what is in one level at the same time."""
+        """Stop everything in reverse order, what is in one level at the same time.
+
+        A change under way is left first, and no other is taken up: nothing starts after this.
+        """
+        self._closing = True
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for level in reversed(self.plan.levels):
-            await asyncio.gather(*(one.stop() for one in self._of(level)))
-        self._records.write([])
+        async with self._changing:
+            for level in reversed(self.plan.levels):
+                await asyncio.gather(*(one.stop() for one in self._of(level)))
+        with contextlib.suppress(OSError):  # a full disk: the next start finds nothing to sweep
+            self._records.write([])
         self._journal.close()
 
     def kill(self) -> None:
@@ -88,10 +94,11 @@ class Supervisor:
         if name not in self.plan.names:
             raise UsageError(f"{name} does not run in this stack")
         async with self._changing:
+            self._refuse_if_closing()
             have = {process.spec.instance: process for process in self._of([name])}
             wanted = [self._service(name, number) for number in range(1, replicas + 1)]
             new = [spec for spec in wanted if spec.instance not in have]
-            ports.require_free({key: port for spec in new for key, port in spec.ports.items()})
+            ports.require_free(_ports(new))
             surplus = [have[one] for one in have.keys() - {spec.instance for spec in wanted}]
             for process in surplus:
                 del self.processes[process.spec.instance]
@@ -120,6 +127,7 @@ class Supervisor:
             )
         async with self._changing:
             for process in found:
+                self._refuse_if_closing()
                 await self._restart(process, version)
 
     def status(self) -> list[ProcessStatus]:
@@ -132,10 +140,9 @@ class Supervisor:
         """Whether everything is ready or has failed."""
         return all(one.state in {State.READY, State.FAILED} for one in self.processes.values())
 
-    @property
-    def ready(self) -> bool:
-        """Whether everything is ready."""
-        return all(one.state is State.READY for one in self.processes.values())
+    def _refuse_if_closing(self) -> None:
+        if self._closing:
+            raise UsageError("the stack is being stopped")
 
     async def _restart(self, process: Process, version: str | None) -> None:
         spec = process.spec
@@ -143,7 +150,7 @@ class Supervisor:
             raise UsageError(f"{spec.name} is still being built: {process.reason}")
         if not spec.command:  # its build failed: whoever has mended the cause wants another try
             process.enter(State.BUILDING, "is built again")
-            self._spawn(self._build([spec.name]))
+            self._spawn(self._build([spec.name]), f"build of {spec.name}")
             return
         if version:
             spec = self._service(spec.name, int(spec.instance.rpartition("-")[2]), version)
@@ -190,18 +197,25 @@ class Supervisor:
         wanted = set(names)
         return [process for process in self.processes.values() if process.spec.name in wanted]
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
+    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        task = asyncio.create_task(work, name=name)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._finished)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        """Forget a task; one that an error has ended is not forgotten in silence."""
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            self._journal.trouble(task.get_name(), error)
 
     async def _launch(self, process: Process) -> None:
-        """Start a process, after a bounded wait for what it needs."""
+        """Start a process, after a bounded wait for what it needs and is on its way."""
         needed = self._of(process.spec.needs)
         deadline = time.monotonic() + _SOFT_WAIT_SECONDS
-        while (missing := [one.spec.name for one in needed if one.state is not State.READY]) and (
-            time.monotonic() < deadline
-        ):
+        while not process.begun and time.monotonic() < deadline:
+            missing = [one.spec.name for one in needed if one.state is State.STARTING]
+            if not missing:
+                break
             process.enter(State.STARTING, f"waits for {', '.join(missing)}")
             await asyncio.sleep(0.05)
         process.start()
@@ -210,33 +224,48 @@ class Supervisor:
         """Build what is missing, one after the other, and start each as soon as it is there."""
         for name in names:
             process = self.processes[_first(name)]
-
-            def progress(text: str, process: Process = process) -> None:
-                process.enter(State.BUILDING, text)
-
             try:
-                process.spec = await self._servers.build(name, progress)
-            except (BuildError, OSError) as error:
+                await self._build_one(process)
+            except Exception as error:  # whatever it is, the others are still to be built
+                if isinstance(error, BuildError):
+                    self._keep_output(process, error)
                 hint = f"; then `belfry restart {name}`"
-                process.enter(State.FAILED, f"{error}{hint}")
-                continue
-            self._write_targets()
-            process.start()
+                process.enter(State.FAILED, f"{error or type(error).__name__}{hint}")
+
+    async def _build_one(self, process: Process) -> None:
+        def progress(text: str) -> None:
+            process.enter(State.BUILDING, text)
+
+        process.spec = await self._servers.build(process.spec.name, progress)
+        self._write_targets()
+        process.start()
+
+    def _keep_output(self, process: Process, error: BuildError) -> None:
+        """A build that fails has written the first lines of its server's log."""
+        with contextlib.suppress(OSError), logs.to_append(process.log) as log:
+            log.write("".join(f"{line}\n" for line in (*error.output, str(error))).encode())
 
     async def _keep_house(self) -> None:
+        """What is to be done again and again; one thing that fails keeps no other from its turn."""
         while True:
-            with contextlib.suppress(OSError):  # a full disk: they are written another time
+            with self._going_on("targets"):
                 self._external.follow()
             for process in list(self.processes.values()):
-                with contextlib.suppress(OSError):  # a full disk must not end the watch over it
+                with self._going_on(f"log of {process.spec.instance}"):
                     await asyncio.to_thread(logs.bound, process.log)
             await asyncio.sleep(_HOUSEKEEPING_SECONDS)
+
+    @contextlib.contextmanager
+    def _going_on(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:  # a full disk, a strange file: another time it may go well
+            self._journal.trouble(what, error)
 
     def _changed(self, process: Process) -> None:
         with contextlib.suppress(OSError):  # a full disk is no reason to stop supervising
             self._records.write(one.pid for one in self.processes.values() if one.pid is not None)
         self._journal.note(process)
-        self._listener(process)
 
     def _write_targets(self) -> None:
         settings, config = self._settings, self.plan.config
@@ -254,6 +283,10 @@ class Supervisor:
         targets.write(folder / "services.json", own)
         targets.write(folder / "backends.json", others)
         targets.write(folder / "alertmanager.json", self._servers.alertmanagers(self.plan.names))
+
+
+def _ports(specs: Iterable[Spec]) -> list[tuple[str, int]]:
+    return [pair for spec in specs for pair in spec.ports.items()]
 
 
 def _first(name: str) -> str:

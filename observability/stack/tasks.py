@@ -74,11 +74,13 @@ def down() -> int:
 
 
 def status(*, as_json: bool) -> int:
-    """`belfry status`: 0 if everything is ready."""
+    """`belfry status`: 0 if everything is ready; a program reads an empty list if nothing runs."""
     try:
         rows: list[dict[str, Any]] = control.ask(load_settings(), "status")
     except control.NotRunningError as error:
         typer.echo(str(error), err=True)
+        if as_json:
+            typer.echo("[]")
         return DOES_NOT_HOLD
     if as_json:
         typer.echo(json.dumps(rows, indent=2))

@@ -1,6 +1,6 @@
 """Faults on purpose: OpenFeature flags that a service honours live.
 
-`belfry fault set catalog.error_rate=0.5` changes the flag file; flagd's file provider notices
+`belfry fault set catalog.error_rate=0.5` changes the flag file; its provider notices
 within half a second and the values that are set are kept in a dict, so that a request pays for a
 look-up and not for an evaluation. Faults touch a service's own routes and never `/livez`, `/readyz`
 and `/metrics`: a service under a fault shall still be seen.
@@ -8,7 +8,6 @@ and `/metrics`: a service under a fault shall still be seen.
 
 import asyncio
 import contextlib
-import logging
 import os
 import random
 import shutil
@@ -19,17 +18,16 @@ from pathlib import Path
 
 from fastapi import Request
 from openfeature import api
-from openfeature.contrib.provider.flagd import FlagdProvider
-from openfeature.contrib.provider.flagd.config import ResolverType
 from openfeature.event import EventDetails, ProviderEvent
 from openfeature.exception import OpenFeatureError
 from openfeature.provider.no_op_provider import NoOpProvider
 
 from observability import gauge, get_logger
+from services.kit.flag_file import FlagFileProvider
 from services.kit.problems import Problem
 
 TEMPLATE = Path(__file__).with_name("flags.json")
-POLL_MS = 250
+POLL_SECONDS = 0.25
 COMMON = ("latency_ms", "error_rate", "memory_mb_per_s", "loop_block_ms", "log_noise_per_s")
 EXTRA = {"checkout": ("payment_decline_rate",), "worker": ("stall",)}
 SWITCHES = frozenset({"stall"})
@@ -112,9 +110,6 @@ class Faults:
 
     def start(self) -> None:
         """Begin to follow the flag file; without a readable one there are no faults."""
-        logging.getLogger("openfeature.contrib").setLevel(
-            logging.CRITICAL
-        )  # repeats twice a second
         self._show()
         try:
             _provide(self._path)
@@ -124,11 +119,7 @@ class Faults:
         self._client.add_handler(ProviderEvent.PROVIDER_CONFIGURATION_CHANGED, self._on_change)
         self._client.add_handler(ProviderEvent.PROVIDER_READY, self._on_change)
         self._client.add_handler(ProviderEvent.PROVIDER_ERROR, self._on_error)
-        provider = FlagdProvider(
-            resolver_type=ResolverType.FILE,
-            offline_flag_source_path=str(self._path),
-            deadline_ms=POLL_MS,
-        )
+        provider = FlagFileProvider(self._path, POLL_SECONDS)
         # A file that cannot be read now is reported by `_on_error` and may be repaired later.
         with contextlib.suppress(OpenFeatureError):
             api.set_provider_and_wait(provider, self._domain)

@@ -47,7 +47,9 @@ def load(  # noqa: PLR0913 - typer wants one parameter an option
     ] = False,
 ) -> None:
     """Send browsing and buying users through the gateway; exit 1 if a request failed."""
-    address = checked_host(host or load_settings().url("gateway"), allow_remote=allow_remote)
+    # what the settings say is the stack's own, on whichever machine or in whichever container
+    own = load_settings().url("gateway")
+    address = checked_host(host or own, allow_remote=allow_remote or host is None)
     plan = LoadPlan(host=address, users=users, rate=rate, duration=duration)
     _check_reachable(plan.host)
     report = _run_live(plan, Console(stderr=as_json))

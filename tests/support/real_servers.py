@@ -14,10 +14,10 @@ from typing import Any, TypeVar
 import httpx
 
 from observability.backends import BACKENDS, DEFAULT_PORTS, Site
+from observability.backends.model import PROFILES
 from observability.settings import Settings
 from observability.stack import secrets
 from observability.stack.build import build
-from observability.stack.resolve import find_tool
 
 Answer = TypeVar("Answer")
 
@@ -31,9 +31,8 @@ def executable(name: str) -> Path:
 
 def tool(server: str, name: str) -> Path:
     """Companion of a server, such as promtool."""
-    executable(server)
-    found = find_tool(BACKENDS[server], name, Settings().cache_dir)
-    assert found is not None
+    found = executable(server).with_name(name)
+    assert found.is_file()
     return found
 
 
@@ -47,6 +46,15 @@ def free_ports(names: list[str]) -> dict[str, int]:
     finally:
         for one in sockets:
             one.close()
+
+
+def own_profile(folder: Path, **rules: Path) -> Path:
+    """The demo profile, with folders of the test's own for its `rules` or `log_rules`."""
+    made = folder / "profile"
+    made.mkdir()
+    for file in (PROFILES / "demo").iterdir():
+        (made / file.name).symlink_to(rules.get(file.name, file))
+    return made
 
 
 class RealServers:
@@ -140,7 +148,7 @@ class RealServers:
         folder.mkdir()
         backends = [
             {
-                "targets": [BACKENDS[name].metrics_target(self.site)],
+                "targets": [self.site.address(BACKENDS[name].metrics[0])],
                 "labels": {"service_name": name, "instance": f"{name}-1"},
             }
             for name in NATIVE

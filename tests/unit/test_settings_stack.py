@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from observability import backends
 from observability.exits import UsageError
 from observability.settings import DEFAULT_PORTS, Settings, load_settings
+from tests.support.ports import free_port
 
 
 @pytest.fixture(autouse=True)
@@ -40,6 +40,7 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         ("BELFRY_PUBLIC_URL_GRAFANA", "a", "BELFRY_PUBLIC_URL_GRAFANA must be http://HOST:PORT"),
         ("BELFRY_PUBLIC_URL_X", "http://a", "unknown setting BELFRY_PUBLIC_URL_X: did you mean"),
         ("BELFRY_ENVIRONMENT", "a b", "BELFRY_ENVIRONMENT: string should match"),
+        ("BELFRY_PROFILE", "prod", "BELFRY_PROFILE: input should be 'demo' or 'production'"),
     ],
 )
 def test_a_bad_setting_is_named(
@@ -83,9 +84,13 @@ def test_a_backend_may_be_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.variables()["BELFRY_URL_LOKI"] == "http://loki:3100"
 
 
-def test_every_port_of_a_backend_can_be_set() -> None:
-    """The settings know the same ports as the backends' descriptors."""
-    assert backends.DEFAULT_PORTS.items() <= DEFAULT_PORTS.items()
+def test_the_audit_trail_lies_in_the_state_folder_unless_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Who writes it and who verifies it read the same setting."""
+    assert Settings(state_dir=tmp_path / "s").audit_dir == tmp_path / "s" / "audit"
+    monkeypatch.setenv("BELFRY_AUDIT_DIR", "elsewhere")
+    assert load_settings().audit_dir == tmp_path / "elsewhere"
 
 
 def test_another_process_reads_the_same_settings(
@@ -98,6 +103,9 @@ def test_another_process_reads_the_same_settings(
         ports={"loki": 1},
         environment="x",
         ignore_path=True,
+        profile="production",
+        audit_dir=tmp_path / "a",
+        public_urls={"loki": "http://127.0.0.1:1"},
     )
     for name, value in settings.variables().items():
         monkeypatch.setenv(name, value)
@@ -174,3 +182,42 @@ def test_addresses_for_people_are_not_those_for_processes_and_hold_no_password(
     for variable, value in settings.variables().items():
         monkeypatch.setenv(variable, value)
     assert load_settings() == settings
+
+
+@pytest.mark.parametrize(
+    "name", ["config", "data", "logs", "secrets", "targets", "supervisor.lock", "flags.json"]
+)
+def test_belfry_up_names_what_is_in_its_way_in_the_state_folder(tmp_path: Path, name: str) -> None:
+    """A file where a folder belongs, or the reverse: one line with its path, exit code 2."""
+    (tmp_path / "belfry.toml").write_text(
+        '[stack]\nflags = "template.json"\n[services.a]\napp = "x:app"\nport = 9999'
+    )
+    (tmp_path / "template.json").write_text("{}")
+    in_the_way = tmp_path / "state" / name
+    in_the_way.parent.mkdir()
+    if "." in name:
+        in_the_way.mkdir()
+    else:
+        in_the_way.touch()
+    for detach in ([], ["--detach"]):
+        port = str(free_port())
+        line = refused(
+            belfry(
+                "up",
+                "--only=services",
+                *detach,
+                BELFRY_STATE_DIR=str(in_the_way.parent),
+                BELFRY_PORT_A=port,
+            )
+        )
+        assert f"({in_the_way}: " in line
+
+
+def test_replicas_beyond_the_last_port_are_refused_in_one_line(tmp_path: Path) -> None:
+    """The setting that moves them is named."""
+    (tmp_path / "belfry.toml").write_text(
+        '[services.a]\napp = "x:app"\nport = 9999\nscalable = true'
+    )
+    options = ("--only=services", "--scale=a=2")
+    line = refused(belfry("up", *options, BELFRY_PORT_A="65535"))
+    assert "port 65536 of a is above 65535: set BELFRY_PORT_A" in line

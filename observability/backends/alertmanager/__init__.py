@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from observability.backends.model import Backend, Layout, Site
+from observability.backends.model import Backend, Layout, Site, default_ports
 
 CONFIG = Path(__file__).parent / "alertmanager.yml"
 INBOX_TOKEN = "inbox_token"  # noqa: S105 - the name of its file
@@ -33,7 +33,7 @@ def _layout(site: Site) -> Layout:
 BACKEND = Backend(
     name="alertmanager",
     title="Alertmanager",
-    ports={"alertmanager": 9093},
+    ports=default_ports("alertmanager"),
     ready=("alertmanager", "/-/ready"),
     metrics=("alertmanager", "/metrics"),
     arguments=_arguments,

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from observability.backends.model import Backend, Layout, Site
+from observability.backends.model import Backend, Layout, Site, default_ports
 
 CONFIG = Path(__file__).parent / "collector.yaml"
 
@@ -30,12 +30,7 @@ def _variables(site: Site) -> dict[str, str]:
 BACKEND = Backend(
     name="collector",
     title="Collector",
-    ports={
-        "collector": 4318,
-        "collector_grpc": 4317,
-        "collector_health": 13133,
-        "collector_metrics": 8888,
-    },
+    ports=default_ports("collector", "collector_grpc", "collector_health", "collector_metrics"),
     ready=("collector_health", "/"),
     metrics=("collector_metrics", "/metrics"),
     arguments=_arguments,

@@ -6,9 +6,11 @@ Provisioning lies in `provisioning/`, the dashboards' JSON in the project's `das
 import shutil
 from pathlib import Path
 
-from observability.backends.model import Backend, Layout, Site
+from observability.backends.model import Backend, Layout, Site, default_ports, variables_of
 
 PROVISIONING = Path(__file__).parent / "provisioning"
+#: What it is told wherever it runs.
+FIXED = Path(__file__).parent / "grafana.env"
 
 
 def home() -> Path | None:
@@ -40,27 +42,9 @@ def _variables(site: Site) -> dict[str, str]:
         "GF_PATHS_LOGS": str(data / "log"),
         "GF_PATHS_PLUGINS": str(data / "plugins"),
         "GF_PATHS_PROVISIONING": str(site.config("grafana") / "provisioning"),
-        "GF_LOG_MODE": "console",
-        "GF_LOG_LEVEL": "warn",
-        # no default password, and no visitor without one
-        "GF_SECURITY_ADMIN_USER": "admin",
         "GF_SECURITY_ADMIN_PASSWORD": f"$__file{{{site.state / 'secrets' / 'grafana_admin'}}}",
         "GF_SECURITY_SECRET_KEY": f"$__file{{{site.state / 'secrets' / 'grafana_key'}}}",
-        "GF_AUTH_ANONYMOUS_ENABLED": "false",
-        "GF_USERS_ALLOW_SIGN_UP": "false",
-        # it starts offline and calls nobody
-        "GF_ANALYTICS_REPORTING_ENABLED": "false",
-        "GF_ANALYTICS_CHECK_FOR_UPDATES": "false",
-        "GF_ANALYTICS_CHECK_FOR_PLUGIN_UPDATES": "false",
-        "GF_ANALYTICS_FEEDBACK_LINKS_ENABLED": "false",
-        "GF_SECURITY_DISABLE_GRAVATAR": "true",
-        "GF_NEWS_NEWS_FEED_ENABLED": "false",
-        "GF_PLUGINS_PREINSTALL_AUTO_UPDATE": "false",
-        "GF_PLUGINS_PREINSTALL_DISABLED": "true",
-        "GF_PLUGINS_PUBLIC_KEY_RETRIEVAL_DISABLED": "true",
-        # alert rules are Prometheus' own
-        "GF_UNIFIED_ALERTING_ENABLED": "true",
-        "GF_UNIFIED_ALERTING_EXECUTE_ALERTS": "false",
+        **variables_of(FIXED),
         # read by the provisioning files
         "PROMETHEUS_URL": site.url("prometheus"),
         "ALERTMANAGER_URL": site.url("alertmanager"),
@@ -79,7 +63,7 @@ def _layout(site: Site) -> Layout:
 BACKEND = Backend(
     name="grafana",
     title="Grafana",
-    ports={"grafana": 3000},
+    ports=default_ports("grafana"),
     ready=("grafana", "/api/health"),
     metrics=("grafana", "/metrics"),
     arguments=_arguments,

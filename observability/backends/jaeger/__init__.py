@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from observability.backends.model import Backend, Layout, Site
+from observability.backends.model import Backend, Layout, Site, default_ports
 
 CONFIG = Path(__file__).parent / "jaeger.yaml"
 
@@ -22,20 +22,21 @@ def _variables(site: Site) -> dict[str, str]:
         "JAEGER_METRICS_PORT": str(site.port("jaeger_metrics")),
         "JAEGER_DATA": str(site.data("jaeger")),
         "PROMETHEUS_URL": site.url("prometheus"),
+        **site.retention("jaeger"),
     }
 
 
 BACKEND = Backend(
     name="jaeger",
     title="Jaeger",
-    ports={
-        "jaeger": 16686,
-        "jaeger_grpc": 16685,
-        "jaeger_otlp_grpc": 14317,
-        "jaeger_otlp_http": 14318,
-        "jaeger_health": 13134,
-        "jaeger_metrics": 8889,
-    },
+    ports=default_ports(
+        "jaeger",
+        "jaeger_grpc",
+        "jaeger_otlp_grpc",
+        "jaeger_otlp_http",
+        "jaeger_health",
+        "jaeger_metrics",
+    ),
     ready=("jaeger_health", "/status"),
     metrics=("jaeger_metrics", "/metrics"),
     arguments=_arguments,

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from observability.backends.model import Backend, Layout, Site
+from observability.backends.model import Backend, Layout, Site, default_ports
 
 CONFIG = Path(__file__).parent / "loki.yml"
 
@@ -25,6 +25,7 @@ def _variables(site: Site) -> dict[str, str]:
         "LOKI_DATA": str(site.data("loki")),
         "LOKI_RULES": str(site.config("loki") / "rules"),
         "ALERTMANAGER_URL": site.url("alertmanager"),
+        **site.retention("loki"),
     }
 
 
@@ -38,7 +39,7 @@ def _layout(site: Site) -> Layout:
 BACKEND = Backend(
     name="loki",
     title="Loki",
-    ports={"loki": 3100, "loki_grpc": 9095},
+    ports=default_ports("loki", "loki_grpc"),
     ready=("loki", "/ready"),
     metrics=("loki", "/metrics"),
     arguments=_arguments,

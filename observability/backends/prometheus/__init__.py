@@ -2,24 +2,18 @@
 
 from pathlib import Path
 
-from observability.backends.model import Backend, Layout, Site
+from observability.backends.model import Backend, Layout, Site, default_ports
 
 CONFIG = Path(__file__).parent / "prometheus.yml"
-
-#: What is kept: whichever of the two is reached first.
-RETENTION = "2d"
-RETENTION_SIZE = "1GB"
 
 
 def _arguments(site: Site) -> list[str]:
     return [
         f"--config.file={site.config('prometheus') / CONFIG.name}",
         f"--storage.tsdb.path={site.data('prometheus')}",
-        f"--storage.tsdb.retention.time={RETENTION}",
-        f"--storage.tsdb.retention.size={RETENTION_SIZE}",
+        f"@{site.profile / 'prometheus.flags'}",
         f"--web.listen-address={site.address('prometheus')}",
         f"--web.external-url={site.url('prometheus')}",
-        "--web.enable-lifecycle",
         "--web.enable-otlp-receiver",
         "--enable-feature=exemplar-storage",
         "--query.max-concurrency=8",
@@ -38,7 +32,7 @@ def _layout(site: Site) -> Layout:
 BACKEND = Backend(
     name="prometheus",
     title="Prometheus",
-    ports={"prometheus": 9090},
+    ports=default_ports("prometheus"),
     ready=("prometheus", "/-/ready"),
     metrics=("prometheus", "/metrics"),
     arguments=_arguments,

@@ -21,7 +21,7 @@ from observability.alerting.catalogue import GROUPS
 from observability.alerting.profiles import PROFILES, Profile
 from tests.support.log_rules import CASES, Case, Lines
 from tests.support.otlp_json import record, records
-from tests.support.real_servers import RealServers
+from tests.support.real_servers import RealServers, own_profile
 
 pytestmark = pytest.mark.timeout(1800)  # the first run ever builds the servers
 
@@ -92,7 +92,8 @@ def started(folder: Path, rules: Mapping[str, str]) -> Iterator[RealServers]:
         quick = re.sub(r"\n *for: \w+", "", quick)
         (folder / "rules" / f"{name}.yml").write_text(quick, encoding="utf-8")
     running = RealServers(folder / "state")
-    running.site = replace(running.site, log_rules=folder / "rules")
+    profile = own_profile(folder, log_rules=folder / "rules")
+    running.site = replace(running.site, profile=profile)
     try:
         for name in ("collector", "alertmanager", "loki"):
             running.start(name)

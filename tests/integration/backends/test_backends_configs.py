@@ -11,6 +11,7 @@ from observability.backends.alertmanager import CONFIG as ALERTMANAGER
 from observability.backends.collector import CONFIG as COLLECTOR
 from observability.backends.jaeger import CONFIG as JAEGER
 from observability.backends.loki import CONFIG as LOKI
+from observability.backends.model import PROFILES
 from tests.support.real_servers import executable, tool
 
 pytestmark = pytest.mark.timeout(1800)  # the first run ever builds the servers
@@ -30,9 +31,9 @@ def check(*command: str | Path, **variables: str) -> str:
     return done.stdout
 
 
-@pytest.fixture
-def site(tmp_path: Path) -> Site:
-    site = Site(state=tmp_path, ports=DEFAULT_PORTS)
+@pytest.fixture(params=["demo", "production"])
+def site(tmp_path: Path, request: pytest.FixtureRequest) -> Site:
+    site = Site(state=tmp_path, ports=DEFAULT_PORTS, profile=PROFILES / request.param)
     (tmp_path / "targets").mkdir()
     for name in ("services.json", "backends.json", "alertmanager.json"):
         (tmp_path / "targets" / name).write_text("[]")

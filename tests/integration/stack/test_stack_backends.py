@@ -6,7 +6,7 @@ import signal
 import httpx
 import pytest
 
-from observability.backends import DEFAULT_PORTS
+from observability.backends import BACKENDS, DEFAULT_PORTS
 from observability.settings import port_variable
 from tests.support.real_servers import NATIVE, executable, free_ports
 from tests.support.waiting import eventually
@@ -40,6 +40,14 @@ def test_prometheus_finds_every_server_and_service(backends: TinyStack) -> None:
     eventually(lambda: found() == expected, 10, f"targets {expected}")
     (alertmanager,) = httpx.get(f"{prometheus}/alertmanagers").json()["data"]["activeAlertmanagers"]
     assert str(backends.ports["alertmanager"]) in alertmanager["url"]
+
+
+def test_servers_start_after_those_that_they_send_to(backends: TinyStack) -> None:
+    """So that none begins with errors; the wait is bounded, and none is waited for in vain."""
+    started = {row["name"]: row["started_at"] for row in backends.status()}
+    for name in NATIVE:
+        for needed in BACKENDS[name].needs:
+            assert started[needed] < started[name], f"{needed} before {name}"
 
 
 @pytest.mark.parametrize("name", ["loki", "jaeger"])

@@ -12,7 +12,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from observability.alerting.receivers.settings import Mail, load_notify
 from observability.backends.versions import versions
-from observability.settings import DEFAULT_PORTS
+from observability.settings import DEFAULT_PORTS, Settings
 
 ROOT = Path(__file__).parents[3]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -137,6 +137,25 @@ def test_each_service_is_given_what_belfry_toml_gives(variable: str) -> None:
     """Addresses and files by the same variables."""
     for name in NATIVE["services"]:
         assert variable in SERVICES[name]["environment"], name
+
+
+def test_the_console_reaches_every_backend_and_links_to_what_is_published() -> None:
+    """Inside by the container's name and port, outside by the published one."""
+    given = SERVICES["console"]["environment"]
+    for name in ("prometheus", "alertmanager", "loki", "jaeger", "collector", "grafana", "gateway"):
+        assert given[f"BELFRY_URL_{name.upper()}"] == f"http://{name}:{DEFAULT_PORTS[name]}"
+    for name in ("console", "prometheus", "alertmanager", "grafana", "gateway"):
+        variable = f"BELFRY_PORT_{name.upper()}"
+        assert given[f"BELFRY_PUBLIC_URL_{name.upper()}"] == (
+            f"http://127.0.0.1:${{{variable}:-{DEFAULT_PORTS[name]}}}"
+        )
+
+
+def test_the_console_s_commands_keep_their_audit_trail_where_it_is_verified() -> None:
+    """On its own volume: its root file system is read-only."""
+    given = SERVICES["console"]["environment"]
+    settings = Settings(state_dir=Path(given["BELFRY_STATE_DIR"]))
+    assert given["BELFRY_AUDIT_DIR"] == str(settings.audit_dir)
 
 
 def _instances() -> dict[str, dict[str, str]]:

@@ -54,6 +54,12 @@ def test_every_combination_is_clean(profiles: str, registry: str, real_parts: bo
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
+@pytest.mark.parametrize(("profile", "code"), [("demo", 0), ("production", 0), ("prodction", 1)])
+def test_a_profile_of_rules_is_chosen_by_the_native_setting(profile: str, code: int) -> None:
+    """One that does not exist is refused rather than started without rules."""
+    assert min(_compose(BELFRY_PROFILE=profile).returncode, 1) == code
+
+
 def test_a_registry_that_is_not_known_is_refused() -> None:
     """Rather than started without one."""
     done = _compose(SHOP_REGISTRY="zookeeper")

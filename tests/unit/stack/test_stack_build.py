@@ -144,6 +144,46 @@ async def test_two_builds_of_a_server_take_turns(tiny: Make, tmp_path: Path) -> 
     assert sorted("wait" in seen for seen in phases) == [False, True]
 
 
+async def test_time_goes_on_while_a_long_package_is_compiled(
+    tiny: Make, tmp_path: Path, go: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Go is silent for a minute now and then: what is shown must not look stuck."""
+    wrap_go(tmp_path, monkeypatch, f'[ "$1" != build ] || sleep 2.5\nexec {go} "$@"')
+    seen: list[Progress] = []
+    await build(tiny(), tmp_path / "cache", seen.append)
+
+    linking = {int(one.elapsed) for one in seen if one.phase == "link"}
+    assert len(linking) >= 3
+
+
+async def test_what_its_user_builds_for_other_machines_does_not_matter(
+    tiny: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server runs here, whatever GOOS says in the user's shell."""
+    monkeypatch.setenv("GOOS", "windows")
+    monkeypatch.setenv("GOARCH", "arm64")
+    found = await build(tiny(), tmp_path / "cache")
+    assert await asyncio.to_thread(version_of, found.path) == "1.2.3"
+
+
+async def test_a_compiler_says_for_whom_it_builds(
+    tiny: Make, tmp_path: Path, go: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its own children outlive a `kill -9` of us and are found by that."""
+    wrap_go(tmp_path, monkeypatch, f'env >> {tmp_path}/seen\nexec {go} "$@"')
+    await build(tiny(), tmp_path / "cache", marks={"BUILT_FOR_BELFRY": "/state"})
+    assert "BUILT_FOR_BELFRY=/state" in (tmp_path / "seen").read_text().splitlines()
+
+
+def wrap_go(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
+    """A `go` of the test's own, first on PATH."""
+    wrapper = folder / "wrapped" / "go"
+    wrapper.parent.mkdir()
+    wrapper.write_text(f"#!/bin/sh\n{script}\n")
+    wrapper.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{wrapper.parent}:{os.environ['PATH']}")
+
+
 async def test_a_failed_build_says_which_why_and_what_to_do(tiny: Make, tmp_path: Path) -> None:
     with pytest.raises(BuildError) as raised:
         await build(tiny("package main\n\nfunc main() { nowhere() }\n"), tmp_path / "cache")

@@ -46,6 +46,8 @@ def test_the_shop_s_own_file_is_right() -> None:
         ('[services.a]\napp = "x:app"\nport = 1\nprot = 2', "services.a.prot: extra inputs"),
         ('[services.A]\napp = "x:app"\nport = 1', "services.A"),
         ('[targets.t]\nurl = "hello"', 'targets.t.url: must be like "http://127.0.0.1:9999"'),
+        ('[targets.t]\nurl = "http://h:99999"', "targets.t.url: must be like"),
+        ('[targets.t]\nurl = "http://h:web"', "targets.t.url: must be like"),
         ('[targets.t]\nurl = "http://h:1/metrics"', "must have no path"),
         ("[stack", "cannot be read"),
     ],

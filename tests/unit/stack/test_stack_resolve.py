@@ -6,7 +6,7 @@ import pytest
 
 from observability.backends import BACKENDS
 from observability.exits import UsageError
-from observability.stack.resolve import STAMP, find_tool, folder, recipe, resolve, version_of
+from observability.stack.resolve import STAMP, folder, resolve, seal, version_of
 
 PROMETHEUS = BACKENDS["prometheus"]
 
@@ -28,7 +28,7 @@ def cached(tmp_path: Path) -> Path:
     place = folder(PROMETHEUS, cache)
     for binary in PROMETHEUS.binaries:
         executable(place / binary, "built")
-    (place / STAMP).write_text(recipe(PROMETHEUS))
+    seal(PROMETHEUS, place)
     return cache
 
 
@@ -91,16 +91,12 @@ def test_a_half_installed_server_is_not_there(tmp_path: Path, cached: Path) -> N
     assert resolve(PROMETHEUS, cached, environ=environ(tmp_path)) is None
 
 
-def test_a_server_built_from_another_recipe_is_stale(tmp_path: Path, cached: Path) -> None:
-    (folder(PROMETHEUS, cached) / STAMP).write_text("another")
+def test_an_executable_cut_short_is_not_there(tmp_path: Path, cached: Path) -> None:
+    binary = folder(PROMETHEUS, cached) / "prometheus"
+    binary.write_bytes(binary.read_bytes()[:-1])
     assert resolve(PROMETHEUS, cached, environ=environ(tmp_path)) is None
 
 
-def test_a_companion_is_found_beside_the_built_server_else_on_path(
-    tmp_path: Path, cached: Path
-) -> None:
-    built = find_tool(PROMETHEUS, "promtool", cached, environ(tmp_path))
-    assert built == folder(PROMETHEUS, cached) / "promtool"
-    on_path = executable(tmp_path / "bin" / "promtool", "")
-    assert find_tool(PROMETHEUS, "promtool", tmp_path, environ(on_path.parent)) == on_path
-    assert find_tool(PROMETHEUS, "promtool", tmp_path, environ(tmp_path)) is None
+def test_a_server_built_from_another_recipe_is_stale(tmp_path: Path, cached: Path) -> None:
+    (folder(PROMETHEUS, cached) / STAMP).write_text("another")
+    assert resolve(PROMETHEUS, cached, environ=environ(tmp_path)) is None

@@ -1,10 +1,13 @@
 """The state folder: files replaced whole, what a killed supervisor left is swept, nothing else."""
 
+import fcntl
 import json
 import os
 import stat
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -35,9 +38,9 @@ def started() -> Iterator[list[subprocess.Popen[bytes]]]:
         process.wait()
 
 
-def sleeper(marker: str | None) -> subprocess.Popen[bytes]:
+def sleeper(marker: str | None, name: str = state.MARKER) -> subprocess.Popen[bytes]:
     """A process in a group of its own, marked as a supervisor's or not."""
-    environment = dict(os.environ) | ({state.MARKER: marker} if marker else {})
+    environment = dict(os.environ) | ({name: marker} if marker else {})
     return subprocess.Popen(SLEEP, env=environment, start_new_session=True)
 
 
@@ -69,6 +72,68 @@ def test_what_is_marked_but_not_recorded_is_left_alone(
     started.append(sleeper(str(settings.state_dir)))
 
     assert state.Records(settings).sweep() == []
+
+
+def test_a_compiler_whose_go_command_was_killed_is_ended(
+    settings: Settings, started: list[subprocess.Popen[bytes]]
+) -> None:
+    """It is nobody's recorded child, but it says for whom it builds."""
+    ours = sleeper(str(settings.state_dir), state.BUILD_MARKER)
+    other = sleeper("/another/state", state.BUILD_MARKER)
+    started += [ours, other]
+
+    assert state.Records(settings).sweep() == [ours.pid]
+    assert other.poll() is None
+
+
+def test_the_same_pids_are_not_written_again(settings: Settings) -> None:
+    """Progress of a build, ten times a second, is no reason to write to the disk."""
+    records = state.Records(settings)
+    records.write([3, 1])
+    (settings.state_dir / "processes.json").unlink()
+
+    records.write([1, 3])
+    assert not (settings.state_dir / "processes.json").exists()
+    records.write([1])
+    assert (settings.state_dir / "processes.json").exists()
+
+
+def test_what_belongs_to_the_stack_is_its_owner_s_only(settings: Settings) -> None:
+    """Databases with people's data, logs and secrets lie below it."""
+    folders = [settings.state_dir, *settings.state_dir.iterdir()]
+    assert {stat.S_IMODE(folder.stat().st_mode) for folder in folders} == {0o700}
+    state.write_atomically(settings.state_dir / "new.json", "{}")
+    assert stat.S_IMODE((settings.state_dir / "new.json").stat().st_mode) == 0o600
+
+
+def test_a_replaced_file_keeps_its_mode(tmp_path: Path) -> None:
+    """Fault flags that containers of other users read stay readable."""
+    path = tmp_path / "flags.json"
+    path.touch(mode=0o644)
+    path.chmod(0o644)
+    state.write_atomically(path, "{}")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o644
+
+
+def test_who_asks_for_the_holder_keeps_nobody_from_the_lock(settings: Settings) -> None:
+    """`belfry down` looks at the lock again and again: a start in that instant is not refused."""
+    asking = threading.Event()
+    with (settings.state_dir / "supervisor.lock").open("w") as glance:
+        fcntl.flock(glance, fcntl.LOCK_SH)
+
+        def end_of_glance() -> None:
+            asking.wait()
+            time.sleep(0.05)
+            fcntl.flock(glance, fcntl.LOCK_UN)
+
+        other = threading.Thread(target=end_of_glance)
+        other.start()
+        asking.set()
+        lock = state.StateLock(settings)
+        lock.acquire()
+        other.join()
+    assert state.StateLock(settings).holder() == os.getpid()
+    lock.release()
 
 
 def test_the_lock_is_held_by_one(settings: Settings) -> None:
