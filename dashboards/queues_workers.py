@@ -1,16 +1,18 @@
 """Queues and those who work them off."""
 
-from dashboards.build.board import Dashboard, Row
-from dashboards.build.links import to_traces
-from dashboards.build.model import Look, Meaning
-from dashboards.build.panels import logs, stat, timeseries
-from dashboards.build.promql import ENVIRONMENT, increase, or_zero, quantile, rate, series, total
-from dashboards.build.queries import Loki, Prom
-from dashboards.build.style import EVENTS_PER_SECOND, SECONDS, above
-from dashboards.build.variables import ENVIRONMENT as ENVIRONMENT_VARIABLE
-from dashboards.build.variables import INTERVAL, LabelValues
+from dashboards.kit.board import Dashboard, Row
+from dashboards.kit.links import to_traces
+from dashboards.kit.model import Look, Meaning
+from dashboards.kit.panels import logs, stat, timeseries
+from dashboards.kit.promql import ENVIRONMENT, or_zero, quantile, rate, series, total
+from dashboards.kit.queries import Loki, Prom
+from dashboards.kit.style import EVENTS_PER_SECOND, SECONDS, above, at_least
+from dashboards.kit.variables import ENVIRONMENT as ENVIRONMENT_VARIABLE
+from dashboards.kit.variables import INTERVAL, LabelValues
+from dashboards.shared import LINKS, counted, from_order_to_shipment
 
 _NAME = "messaging_destination_name"
+_OF_SERVICE = "{{service_name}}"
 _QUEUE = f'{_NAME}=~"$queue"'
 _HERE = (_QUEUE, ENVIRONMENT)
 _DEPTH = series("messaging_queue_depth", *_HERE)
@@ -47,7 +49,7 @@ _NOW = Row(
         ),
         stat(
             "Given up, in the time shown",
-            Prom(or_zero(total(increase("messaging_dead_letter_total", *_HERE)))),
+            counted("messaging_dead_letter_total", *_HERE),
             says=Meaning("0.", "`belfry queue --help`: look at the dead letters, replay them."),
             look=Look(steps=above(1), decimals=0),
         ),
@@ -55,7 +57,7 @@ _NOW = Row(
             "Workers up",
             Prom(f"sum({_WORKERS})"),
             says=Meaning("As many as were asked for.", "`belfry scale worker=3`."),
-            look=Look(steps=[{"color": "red", "value": None}, {"color": "green", "value": 1}]),
+            look=Look(steps=at_least(1)),
         ),
     ],
 )
@@ -85,6 +87,40 @@ _WAITING = Row(
             says=Meaning("Below a second.", "High, queue empty: worked off in bursts."),
             look=Look(unit=SECONDS, links=(to_traces("worker"),)),
         ),
+    ],
+)
+
+_ENDS = Row(
+    "Before the queue, and behind it",
+    [
+        timeseries(
+            "Outboxes: events waiting",
+            Prom(
+                total(series("outbox_unsent_events", ENVIRONMENT), "service_name", using="max"),
+                _OF_SERVICE,
+            ),
+            says=Meaning(
+                "Near 0.", "A ramp: the queue takes nothing; nothing is lost. See the broker."
+            ),
+            look=Look(decimals=0, steps=above(20, 200), links=LINKS),
+        ),
+        timeseries(
+            "Outboxes: age of the oldest event",
+            Prom(
+                total(
+                    series("outbox_oldest_event_age_seconds", ENVIRONMENT),
+                    "service_name",
+                    using="max",
+                ),
+                _OF_SERVICE,
+            ),
+            says=Meaning(
+                "Below a second or two.",
+                "A straight climb: the relay stands still. With few waiting: no queue wants it.",
+            ),
+            look=Look(unit=SECONDS, steps=above(10, 60), links=LINKS),
+        ),
+        from_order_to_shipment((8, 8)),
     ],
 )
 
@@ -154,5 +190,5 @@ DASHBOARD = Dashboard(
         LabelValues("queue", "Queue", "messaging_queue_depth", _NAME),
         INTERVAL,
     ),
-    rows=(_NOW, _WAITING, _THROUGHPUT, _LOG),
+    rows=(_NOW, _WAITING, _ENDS, _THROUGHPUT, _LOG),
 )

@@ -1,12 +1,12 @@
 """What the processes themselves use: loop, garbage collection, memory, files."""
 
-from dashboards.build.board import Dashboard, Row
-from dashboards.build.links import to_dashboard
-from dashboards.build.model import Look, Meaning
-from dashboards.build.panels import timeseries
-from dashboards.build.promql import ENVIRONMENT, INSTANCE, SERVICE, quantile, rate, series, total
-from dashboards.build.queries import Prom
-from dashboards.build.style import (
+from dashboards.kit.board import Dashboard, Row
+from dashboards.kit.links import to_dashboard
+from dashboards.kit.model import Look, Meaning
+from dashboards.kit.panels import timeseries
+from dashboards.kit.promql import ENVIRONMENT, INSTANCE, SERVICE, quantile, rate, series, total
+from dashboards.kit.queries import Prom
+from dashboards.kit.style import (
     BYTES,
     BYTES_PER_SECOND,
     CORES,
@@ -14,15 +14,23 @@ from dashboards.build.style import (
     RATIO,
     SECONDS,
     above,
+    at_least,
 )
-from dashboards.build.tables import Column, Lines, table
-from dashboards.build.variables import ENVIRONMENT as ENVIRONMENT_VARIABLE
-from dashboards.build.variables import INSTANCES, INTERVAL, SERVICES
+from dashboards.kit.tables import Column, Lines, table
+from dashboards.kit.variables import ENVIRONMENT as ENVIRONMENT_VARIABLE
+from dashboards.kit.variables import INSTANCES, INTERVAL, SERVICES
 
 _HERE = (SERVICE, INSTANCE, ENVIRONMENT)
 _JOB = ('job="services"', *_HERE)
 _EACH = ("service_name", "instance")
-_LINK = (to_dashboard("Service", "service-detail", service="${__field.labels.service_name}"),)
+_LINK = (
+    to_dashboard(
+        "Service",
+        "service-detail",
+        service="${__field.labels.service_name}",
+        instance="${__field.labels.instance}",
+    ),
+)
 _GENERATION = ("service_name", "generation")
 _MEMORY = series("process_resident_memory_bytes", *_JOB)
 
@@ -105,7 +113,7 @@ _REST = Row(
             Column(
                 "Up",
                 total(series("up", *_JOB), *_EACH),
-                Look(steps=[{"color": "red", "value": None}, {"color": "green", "value": 1}]),
+                Look(steps=at_least(1)),
                 coloured=True,
             ),
             Column("Memory", total(_MEMORY, *_EACH), Look(unit=BYTES)),
@@ -116,7 +124,14 @@ _REST = Row(
             ),
             lines=Lines(
                 {"service_name": "Service", "instance": "Replica"},
-                (to_dashboard("Service", "service-detail", service="${__value.text}"),),
+                (
+                    to_dashboard(
+                        "Service",
+                        "service-detail",
+                        service="${__value.text}",
+                        instance="${__data.fields.Replica}",
+                    ),
+                ),
             ),
             says=Meaning(
                 "All up, started together.", "One started later than the rest: it crashed."

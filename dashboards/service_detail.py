@@ -1,10 +1,10 @@
 """One service: its routes, what it depends on, what limits it, its logs and traces."""
 
-from dashboards.build.board import Dashboard, Row
-from dashboards.build.links import to_dashboard, to_logs, to_traces
-from dashboards.build.model import Look, Meaning
-from dashboards.build.panels import heatmap, logs, stat, timeseries, traces
-from dashboards.build.promql import (
+from dashboards.kit.board import Dashboard, Row
+from dashboards.kit.links import to_dashboard, to_logs, to_traces
+from dashboards.kit.model import Look, Meaning
+from dashboards.kit.panels import heatmap, logs, stat, timeseries, traces
+from dashboards.kit.promql import (
     ENVIRONMENT,
     INSTANCE,
     SERVICE,
@@ -15,9 +15,10 @@ from dashboards.build.promql import (
     series,
     share,
     total,
+    with_version,
 )
-from dashboards.build.queries import Loki, Prom, TraceSearch
-from dashboards.build.style import (
+from dashboards.kit.queries import Loki, Prom, TraceSearch
+from dashboards.kit.style import (
     BYTES,
     CORES,
     EVENTS_PER_SECOND,
@@ -25,10 +26,11 @@ from dashboards.build.style import (
     RATIO,
     SECONDS,
     above,
+    at_least,
 )
-from dashboards.build.tables import Column, Lines, table
-from dashboards.build.variables import ENVIRONMENT as ENVIRONMENT_VARIABLE
-from dashboards.build.variables import INSTANCES, INTERVAL, ONE_SERVICE
+from dashboards.kit.tables import Column, Lines, table
+from dashboards.kit.variables import ENVIRONMENT as ENVIRONMENT_VARIABLE
+from dashboards.kit.variables import INSTANCES, INTERVAL, ONE_SERVICE
 
 _DURATION = "http_server_request_duration_seconds"
 _CALLS = "http_client_request_duration_seconds"
@@ -39,6 +41,8 @@ _HERE = (SERVICE, INSTANCE, ENVIRONMENT)
 _ROUTE = ("http_request_method", "http_route")
 _REQUESTS = rate(f"{_DURATION}_count", *_HERE)
 _FAILURES = rate(f"{_DURATION}_count", _FAILED, *_HERE)
+_UP = series("up", 'job="services"', *_HERE)
+_STARTED = series("process_start_time_seconds", 'job="services"', *_HERE)
 _TRACES = (to_traces("$service"), to_logs("$service"))
 _LOG_STREAM = '{service_name="$service", deployment_environment_name=~"$environment"}'
 
@@ -47,9 +51,9 @@ _NOW = Row(
     [
         stat(
             "Replicas up",
-            Prom(total(series("up", 'job="services"', *_HERE))),
+            Prom(total(_UP)),
             says=Meaning("As many as were asked for.", "`belfry status` and `belfry logs NAME`."),
-            look=Look(steps=[{"color": "red", "value": None}, {"color": "green", "value": 1}]),
+            look=Look(steps=at_least(1)),
         ),
         stat(
             "Requests",
@@ -80,6 +84,40 @@ _NOW = Row(
             Prom(f"time() - {total(series('process_start_time_seconds', *_HERE), using='max')}"),
             says=Meaning("Since the last deploy.", "Small again and again: it crashes; see logs."),
             look=Look(unit=SECONDS, decimals=0),
+        ),
+    ],
+)
+
+_STATE = Row(
+    "Fit for work, and which version",
+    [
+        timeseries(
+            "Readiness checks that fail",
+            Prom(
+                f"max by (instance, check) (1 - {series('service_ready', *_HERE)})",
+                "{{instance}} {{check}}",
+            ),
+            says=Meaning(
+                "At 0.",
+                "At 1: it answers and cannot do its work; runbook NotReady. To and fro: flapping.",
+                quiet="it reports no checks of its readiness.",
+            ),
+            look=Look(decimals=0, maximum=1, steps=above(1)),
+            size=(12, 6),
+        ),
+        table(
+            "Versions",
+            Column("Replicas", f"sum by (service_version) ({with_version(_UP)})"),
+            Column(
+                "Running for",
+                f"time() - max by (service_version) ({with_version(_STARTED)})",
+                Look(unit=SECONDS, decimals=0),
+            ),
+            lines=Lines({"service_version": "Version"}),
+            says=Meaning(
+                "One.", "Two: a deploy is under way, or it stopped halfway; runbook VersionSkew."
+            ),
+            size=(12, 6),
         ),
     ],
 )
@@ -313,5 +351,5 @@ DASHBOARD = Dashboard(
     title="Service detail",
     description="What is the matter with this service, and why?",
     variables=(ENVIRONMENT_VARIABLE, ONE_SERVICE, INSTANCES, INTERVAL),
-    rows=(_NOW, _ROUTES, _DEPENDENCIES, _SATURATION, _EVIDENCE),
+    rows=(_NOW, _STATE, _ROUTES, _DEPENDENCIES, _SATURATION, _EVIDENCE),
 )

@@ -1,11 +1,20 @@
 """What stands on more than one dashboard: services by their signals, alerts that fire."""
 
-from dashboards.build.links import to_dashboard, to_logs, to_traces
-from dashboards.build.model import Look, Meaning, Panel
-from dashboards.build.panels import timeseries
-from dashboards.build.promql import ENVIRONMENT, SERVICE, quantile, rate, series, total
-from dashboards.build.queries import Json, Prom
-from dashboards.build.style import RATIO, SECONDS, above
+from dashboards.kit.links import to_dashboard, to_logs, to_traces
+from dashboards.kit.model import Look, Meaning, Panel, Size
+from dashboards.kit.panels import timeseries
+from dashboards.kit.promql import (
+    ENVIRONMENT,
+    SERVICE,
+    increase,
+    or_zero,
+    quantile,
+    rate,
+    series,
+    total,
+)
+from dashboards.kit.queries import Json, Prom
+from dashboards.kit.style import RATIO, SECONDS, above
 
 HERE = (SERVICE, ENVIRONMENT)
 DURATION = "http_server_request_duration_seconds"
@@ -19,6 +28,11 @@ FIRING = series("ALERTS", *_FIRES)
 FIRING_HERE = series("ALERTS", *_FIRES, 'service_name=~"$service|"')
 
 
+def counted(counter: str, *matchers: str) -> Prom:
+    """How often something happened in the time shown; 0 where it never has."""
+    return Prom(or_zero(total(increase(counter, *matchers))), instant=True)
+
+
 def service_links(service: str) -> tuple[Json, ...]:
     """From a value to the service that it is about; `service` as in `${__value.text}`."""
     return (
@@ -29,6 +43,7 @@ def service_links(service: str) -> tuple[Json, ...]:
 
 
 LINKS = service_links("${__field.labels.service_name}")
+STACK = to_dashboard("The stack itself", "stack", keep=("interval",))
 
 
 def failures_by_service() -> Panel:
@@ -62,4 +77,17 @@ def latency_by_service() -> Panel:
             "Click a dot high up: the trace shows where the time went.",
         ),
         look=Look(unit=SECONDS, steps=above(0.25, 0.5), links=LINKS),
+    )
+
+
+def from_order_to_shipment(size: Size) -> Panel:
+    """How long customers wait for their parcel to be on its way."""
+    waited = "shop_order_to_shipment_seconds"
+    return timeseries(
+        "From order to shipment",
+        Prom(quantile(0.5, waited, ENVIRONMENT), "p50"),
+        Prom(quantile(0.95, waited, ENVIRONMENT), "p95", exemplar=True),
+        says=Meaning("Seconds.", "Look at the queue's depth and its workers."),
+        look=Look(unit=SECONDS, steps=above(30, 120)),
+        size=size,
     )

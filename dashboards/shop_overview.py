@@ -1,12 +1,12 @@
 """Is the shop well? The first thing to look at."""
 
-from dashboards.build.board import Dashboard, Row
-from dashboards.build.links import to_dashboard
-from dashboards.build.model import Look, Meaning
-from dashboards.build.panels import stat, timeseries, value_names
-from dashboards.build.promql import ENVIRONMENT, or_zero, quantile, rate, series, total
-from dashboards.build.queries import Prom
-from dashboards.build.style import (
+from dashboards.kit.board import Dashboard, Row
+from dashboards.kit.links import to_dashboard
+from dashboards.kit.model import Look, Meaning
+from dashboards.kit.panels import stat, timeseries, value_names
+from dashboards.kit.promql import ENVIRONMENT, or_zero, quantile, rate, series, total, with_version
+from dashboards.kit.queries import Prom
+from dashboards.kit.style import (
     EUROS,
     EVENTS_PER_SECOND,
     PER_SECOND,
@@ -15,9 +15,9 @@ from dashboards.build.style import (
     above,
     below,
 )
-from dashboards.build.tables import Column, Lines, table
-from dashboards.build.variables import ENVIRONMENT as ENVIRONMENT_VARIABLE
-from dashboards.build.variables import INTERVAL, SERVICES
+from dashboards.kit.tables import Column, Lines, table
+from dashboards.kit.variables import ENVIRONMENT as ENVIRONMENT_VARIABLE
+from dashboards.kit.variables import INTERVAL, SERVICES
 from dashboards.shared import (
     ANSWERED,
     DURATION,
@@ -26,13 +26,16 @@ from dashboards.shared import (
     HERE,
     LINKS,
     REQUESTS,
+    STACK,
     failures_by_service,
+    from_order_to_shipment,
     latency_by_service,
     service_links,
 )
 
 _UP = series("up", 'job="services"', *HERE)
 _STARTED = series("process_start_time_seconds", 'job="services"', *HERE)
+_DRILLS = to_dashboard("Is it a drill?", "drills", keep=("environment", "service", "interval"))
 _ALERT_LABELS = {
     "alertname": "Alert",
     "severity": "Severity",
@@ -47,7 +50,7 @@ _NOW = Row(
             "Alerts firing",
             Prom(f"count({FIRING}) or vector(0)"),
             says=Meaning("0.", "Open the table of alerts below; each has a runbook."),
-            look=Look(steps=above(1), links=(to_dashboard("Is it a drill?", "drills"),)),
+            look=Look(steps=above(1), links=(_DRILLS,)),
         ),
         stat(
             "Services up",
@@ -139,15 +142,37 @@ _BUSINESS = Row(
             size=(6, 8),
             style="stacked",
         ),
+        from_order_to_shipment((6, 8)),
         timeseries(
-            "From order to shipment",
-            Prom(quantile(0.5, "shop_order_to_shipment_seconds", ENVIRONMENT), "p50"),
+            "Orders not finished",
             Prom(
-                quantile(0.95, "shop_order_to_shipment_seconds", ENVIRONMENT), "p95", exemplar=True
+                f"max({series('shop_orders_unfinished', ENVIRONMENT)})",
+                "orders",
             ),
-            says=Meaning("Seconds.", "Look at the queue's depth and its workers."),
-            look=Look(unit=SECONDS, steps=above(30, 120)),
-            size=(6, 8),
+            says=Meaning(
+                "A handful: those on their way.",
+                "A ramp: paid for and not shipped; look at the queue, then at shipping.",
+            ),
+            look=Look(decimals=0, steps=above(50, 200)),
+        ),
+        timeseries(
+            "Oldest order not finished",
+            Prom(f"max({series('shop_orders_unfinished_oldest_age_seconds', ENVIRONMENT)})", "age"),
+            says=Meaning(
+                "Seconds.",
+                "Minutes: its trace says where it waits. At ten, checkout takes it up again.",
+            ),
+            look=Look(unit=SECONDS, steps=above(30, 600)),
+        ),
+        timeseries(
+            "Reservations of stock by outcome",
+            Prom(total(rate("shop_reservations_total", ENVIRONMENT), "outcome"), "{{outcome}}"),
+            says=Meaning(
+                "As many committed as held.",
+                "Refused: sold out. Released or expired: payments fail, or customers go away.",
+            ),
+            look=Look(unit=EVENTS_PER_SECOND),
+            style="stacked",
         ),
     ],
 )
@@ -201,14 +226,11 @@ _RUNNING = Row(
             "What is running",
             Column(
                 "Replicas",
-                f"sum by (service_name, service_version) ({_UP}"
-                ' * on (instance) group_left (service_version) target_info{job="services"})',
+                f"sum by (service_name, service_version) ({with_version(_UP)})",
             ),
             Column(
                 "Running for",
-                "time() - max by (service_name, service_version) ("
-                f"{_STARTED}"
-                ' * on (instance) group_left (service_version) target_info{job="services"})',
+                f"time() - max by (service_name, service_version) ({with_version(_STARTED)})",
                 look=Look(unit=SECONDS, decimals=0),
             ),
             lines=Lines(
@@ -245,7 +267,7 @@ _RUNNING = Row(
                 look=Look(mappings=value_names({"1": ("up", "green"), "0": ("DOWN", "red")})),
                 coloured=True,
             ),
-            lines=Lines({"service_name": "Server"}, (to_dashboard("The stack itself", "stack"),)),
+            lines=Lines({"service_name": "Server"}, (STACK,)),
             says=Meaning("All up.", "`belfry status`; open the dashboard *The stack itself*."),
             size=(8, 9),
         ),

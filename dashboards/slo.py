@@ -1,15 +1,15 @@
 """Promises, and how much of what they allow is left."""
 
-from dashboards.build.board import Dashboard, Row
-from dashboards.build.links import to_dashboard
-from dashboards.build.model import Look, Meaning
-from dashboards.build.panels import stat, timeseries
-from dashboards.build.promql import ENVIRONMENT, SERVICE, rate, series, total
-from dashboards.build.queries import Prom
-from dashboards.build.style import COUNT, EVENTS_PER_SECOND, RATIO, above, below
-from dashboards.build.tables import Column, Lines, table
-from dashboards.build.variables import ENVIRONMENT as ENVIRONMENT_VARIABLE
-from dashboards.build.variables import INTERVAL, SERVICES
+from dashboards.kit.board import Dashboard, Row
+from dashboards.kit.links import to_dashboard
+from dashboards.kit.model import Look, Meaning
+from dashboards.kit.panels import stat, timeseries
+from dashboards.kit.promql import ENVIRONMENT, SERVICE, rate, series, total
+from dashboards.kit.queries import Prom
+from dashboards.kit.style import COUNT, EVENTS_PER_SECOND, RATIO, above, below
+from dashboards.kit.tables import Column, Lines, table
+from dashboards.kit.variables import ENVIRONMENT as ENVIRONMENT_VARIABLE
+from dashboards.kit.variables import INTERVAL, SERVICES
 
 _HERE = (SERVICE, ENVIRONMENT)
 _EACH = ("service_name", "slo")
@@ -77,7 +77,10 @@ _EVERY = Row(
             ),
             Column("Burn", _burn("14.4"), Look(steps=above(1, 14.4), decimals=2), coloured=True),
             Column("Burn, days", _burn("1"), Look(steps=above(1, 3), decimals=2), coloured=True),
-            lines=Lines({"service_name": "Service", "slo": "Promise"}, links=_LINK),
+            lines=Lines(
+                {"service_name": "Service", "slo": "Promise"},
+                (to_dashboard("Service", "service-detail", service="${__value.text}"),),
+            ),
             says=Meaning(
                 "No red.", "Open the service; the runbook of its alert says how to go on."
             ),

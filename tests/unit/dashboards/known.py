@@ -69,6 +69,21 @@ _BACKENDS = {
     "prometheus_tsdb_head_series",
 }
 _INBOX = {"inbox_notifications_total"}
+_TOLD = {
+    "alert_deliveries_total",
+    "background_task_failures_total",
+    "inbox_alerts_left_out_total",
+}
+_WAITING = {
+    "cache_age_seconds_bucket",
+    "http_server_upstream_calls_count",
+    "http_server_upstream_calls_sum",
+    "outbox_oldest_event_age_seconds",
+    "outbox_unsent_events",
+    "shop_orders_unfinished",
+    "shop_orders_unfinished_oldest_age_seconds",
+    "shop_reservations_total",
+}
 _PROMETHEUS = {"ALERTS", "scrape_duration_seconds", "scrape_samples_post_metric_relabeling", "up"}
 
 _ALERTS = {
@@ -116,7 +131,19 @@ RECORDED = {
 }
 """Figures that recording rules make of the metrics."""
 
-METRICS = _HTTP | _PARTS | _RUNTIME | _SHOP | _SPANS | _BACKENDS | _INBOX | _PROMETHEUS | _ALERTS
+METRICS = (
+    _HTTP
+    | _PARTS
+    | _RUNTIME
+    | _SHOP
+    | _SPANS
+    | _BACKENDS
+    | _INBOX
+    | _TOLD
+    | _WAITING
+    | _PROMETHEUS
+    | _ALERTS
+)
 
 LABELS = {
     *("service_name", "service_namespace", "service_version", "deployment_environment_name"),
@@ -129,4 +156,5 @@ LABELS = {
     *("alertname", "alertstate", "severity"),
     *("exporter", "integration", "method", "route", "receiver", "rule_group"),
     *("slo", "factor", "window", "span_kind", "chain", "device", "check", "component", "fault"),
+    "task",
 }

@@ -6,11 +6,11 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from dashboards.build import links
-from dashboards.build.model import Panel
-from dashboards.build.promql import series
-from dashboards.build.queries import GRAFANA, PROMETHEUS, Json
-from dashboards.build.variables import Variable
+from dashboards.kit import links
+from dashboards.kit.model import Panel
+from dashboards.kit.promql import series
+from dashboards.kit.queries import GRAFANA, PROMETHEUS, Json
+from dashboards.kit.variables import Variable
 
 _COLUMNS = 24
 _SCHEMA_VERSION = 42
@@ -72,6 +72,8 @@ class Dashboard:
     def to_json(self) -> Json:
         """The dashboard in Grafana's classic format."""
         return {
+            # Grafana gives it one; which dashboard it is, the uid says
+            "id": None,
             "uid": self.uid,
             "title": self.title,
             "description": self.description,
@@ -186,8 +188,7 @@ def _from_prometheus(name: str, colour: str, expr: str, *, title: str, text: str
         "enable": True,
         "hide": False,
         "iconColor": colour,
-        "expr": expr,
-        "step": "10s",
+        "target": {"refId": "Anno", "expr": expr, "interval": "10s"},
         "titleFormat": title,
         "textFormat": text,
     }

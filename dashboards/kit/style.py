@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 GOOD, NOTICE, WARN, BAD = "green", "yellow", "orange", "red"
-CALM, OTHER = "blue", "purple"
+CALM = "blue"
 
 SECONDS = "s"
 PER_SECOND = "reqps"
@@ -55,6 +55,11 @@ def above(warn: float, bad: float | None = None) -> Steps:
     if bad is None:
         return [*steps, {"color": BAD, "value": warn}]
     return [*steps, {"color": WARN, "value": warn}, {"color": BAD, "value": bad}]
+
+
+def at_least(least: float) -> Steps:
+    """Good from `least` on, bad below it."""
+    return [{"color": BAD, "value": None}, {"color": GOOD, "value": least}]
 
 
 def below(warn: float, bad: float) -> Steps:
