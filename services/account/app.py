@@ -23,7 +23,7 @@ def make(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        await db.migrate()
+        await db.migrate(apart=settings.migrate_apart)
         if admin and await create(app.state.parts, admin, role="admin"):
             log.info("admin_created")
         yield

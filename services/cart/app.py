@@ -18,7 +18,7 @@ def make(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        await db.migrate()
+        await db.migrate(apart=settings.migrate_apart)
         yield
         await db.close()
 

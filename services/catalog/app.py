@@ -27,7 +27,7 @@ def make(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        await db.migrate()
+        await db.migrate(apart=settings.migrate_apart)
         if added := await seed(db):
             log.info("catalog_seeded", products=added)
         async with periodic("expiring reservations", parts.sweep, settings.sweep_seconds):

@@ -41,7 +41,7 @@ def make(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        await db.migrate()
+        await db.migrate(apart=settings.migrate_apart)
         payments = Payments(db, lambda: app.state.faults.happens("payment_decline_rate"))
         upstream = Upstream(catalog, cart, shipping, settings.reservation_ttl_seconds)
         orders, progress = Orders(db, settings.lease_seconds), Progress(db, settings.lease_seconds)

@@ -12,6 +12,7 @@ A service declares its tables on a base of its own and opens the database in its
 import asyncio
 import hashlib
 import logging
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -43,6 +44,10 @@ AWAY = ("08", "53", "57P")
 SERVICES = Path(__file__).parent.parent
 
 log = get_logger(__name__)
+
+
+class MigrationError(Exception):
+    """A database could not be brought to the newest version."""
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -151,14 +156,25 @@ class Database:
         statement: sqlite.Insert | postgresql.Insert = self._dialect.insert(table)
         return statement
 
-    async def migrate(self) -> None:
-        """Bring the tables to the newest version; replicas that start together take turns."""
+    async def migrate(self, *, apart: bool = False) -> None:
+        """Bring the tables to the newest version; replicas that start together take turns.
+
+        Args:
+            apart: do it in a process of its own, so that this one keeps none of what it takes.
+
+        Raises:
+            MigrationError: that process failed; says why.
+        """
         newest = max(path.name.split("_")[0] for path in self._migrations.glob("v*.py"))
         async with self.engine.begin() as connection:
             await connection.run_sync(self._lock_for_migration)
-            if await connection.run_sync(self._version) != newest:
+            if await connection.run_sync(self._version) == newest:
+                return
+            if not apart:
                 await connection.run_sync(self._upgrade)
-                log.info("database_migrated", database=self.service, version=newest)
+        if apart:
+            await self._upgrade_apart()
+        log.info("database_migrated", database=self.service, version=newest)
 
     def _version(self, connection: Connection) -> str | None:
         """The version of the tables, without loading alembic: most starts find it the newest."""
@@ -175,6 +191,21 @@ class Database:
         from services.kit import migrate  # noqa: PLC0415 - see `_version`
 
         migrate.upgrade(connection, self._migrations, self.service)
+
+    async def _upgrade_apart(self) -> None:
+        """The address may hold a password: it goes through a pipe that nobody else can read."""
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "services.kit.migrate", "--apply"),
+            *(self.service, str(self._migrations)),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        address = self._url.render_as_string(hide_password=False)
+        _, said = await process.communicate(address.encode())
+        if process.returncode:
+            lines = said.decode(errors="replace").strip().splitlines() or ["it said nothing"]
+            raise MigrationError(f"the database of {self.service}: {lines[-1]}")
 
     def _lock_for_migration(self, connection: Connection) -> None:
         """SQLite's transaction holds the write lock already; PostgreSQL is asked for one."""

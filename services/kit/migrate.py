@@ -1,4 +1,4 @@
-"""Migrations by alembic, run in the service's own process when it starts.
+"""Migrations by alembic, run when a service starts: in its own process, or apart in one of these.
 
 A service keeps its versions as modules in `services/<name>/migrations/`, the first one creating
 the tables. To write a new one after a change of the model:
@@ -6,6 +6,7 @@ the tables. To write a new one after a change of the model:
     python -m services.kit.migrate catalog "what changes"
 """
 
+import asyncio
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -14,6 +15,8 @@ from tempfile import TemporaryDirectory
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, MetaData, create_engine
+
+from services.kit.database import Database
 
 ENVIRONMENT = Path(__file__).parent / "migrations"
 
@@ -51,8 +54,23 @@ def _config(connection: Connection, versions: Path, service: str) -> Config:
     return config
 
 
+async def apply(address: str, versions: Path, service: str) -> None:
+    """Apply what is missing to the database at an address; see `upgrade`."""
+    database = Database(address, service, migrations=versions)
+    try:
+        await database.migrate()
+    finally:
+        await database.close()
+
+
 def main() -> None:
-    """Draft a migration by comparing the model with a database at the newest version."""
+    """Draft a migration by comparing the model with a database at the newest version.
+
+    Or `--apply SERVICE FOLDER` those of a folder to the database whose address is on stdin.
+    """
+    if sys.argv[1] == "--apply":
+        asyncio.run(apply(sys.stdin.read(), Path(sys.argv[3]), sys.argv[2]))
+        return
     service = sys.argv[1]
     versions = ENVIRONMENT.parent.parent / service / "migrations"
     base = import_module(f"services.{service}.model").Base

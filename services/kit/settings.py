@@ -50,6 +50,8 @@ class ShopSettings(BaseSettings):
     database_url: SecretStr | None = None
     """SQLAlchemy URL (`sqlite+aiosqlite://` or `postgresql+asyncpg://`); by default a SQLite file
     in `data_dir`. On PostgreSQL `?schema=NAME` puts the tables into a schema of that name."""
+    migrate_apart: bool = False
+    """Migrate the database in a process of its own: the service then keeps 10 MB less."""
     queue_url: SecretStr | None = None
     """Message queue; by default an embedded one in `data_dir`."""
     redis_url: SecretStr | None = None

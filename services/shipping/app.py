@@ -27,7 +27,7 @@ def make(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        await db.migrate()
+        await db.migrate(apart=settings.migrate_apart)
         attachment.start()
         relay.start()
         async with periodic("moving shipments", shipments.advance, settings.tick_seconds):

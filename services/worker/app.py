@@ -39,7 +39,7 @@ def make(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        await db.migrate()
+        await db.migrate(apart=settings.migrate_apart)
         faults: Faults = app.state.faults
         consumers = [
             Consumer(name, faulty(handler, faults), settings.prefetch)

@@ -1,6 +1,7 @@
 """The database port: the same behaviour on SQLite and on PostgreSQL."""
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta, timezone
 from importlib import import_module
@@ -14,7 +15,7 @@ from sqlalchemy import Connection, make_url, select, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from services.cart.model import Cart
-from services.kit.database import SERVICES, Database
+from services.kit.database import SERVICES, Database, MigrationError
 from services.kit.problems import Problem
 from tests.support.postgres import Postgres, shared_server
 
@@ -220,3 +221,42 @@ async def test_a_sqlite_folder_of_many_processes_is_opened_at_once(tmp_path: Pat
         assert await session.scalar(text("PRAGMA foreign_keys")) == 1
     for db in opened:
         await db.close()
+
+
+async def test_a_migration_apart_leaves_the_same_tables_and_nothing_in_memory(
+    database_url: str,
+) -> None:
+    """The service does not load what it needs once in its life."""
+    program = (
+        "import asyncio, sys\n"
+        "from services.kit.database import Database\n"
+        "async def main() -> None:\n"
+        "    db = Database(sys.argv[1], 'cart')\n"
+        "    await db.migrate(apart=True)\n"
+        "    await db.ping()\n"
+        "    await db.close()\n"
+        "asyncio.run(main())\n"
+        "assert 'alembic' not in sys.modules\n"
+    )
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", program, database_url)
+    assert await process.wait() == 0
+
+    db = Database(database_url, "cart")
+    async with db.session() as session:
+        session.add(cart("a"))
+    assert await carts(db) == ["a"]
+    await db.close()
+
+
+async def test_a_migration_apart_that_fails_says_why(tmp_path: Path) -> None:
+    """In one line, as a service that does not start says why."""
+    versions = tmp_path / "versions"
+    versions.mkdir()
+    (versions / "v0001_broken.py").write_text(
+        "revision = 'v0001'\ndown_revision = None\n"
+        "def upgrade():\n    raise ValueError('no luck')\n"
+    )
+    db = Database(f"sqlite+aiosqlite:///{tmp_path}/apart.db", "cart", migrations=versions)
+    with pytest.raises(MigrationError, match="the database of cart: ValueError: no luck"):
+        await db.migrate(apart=True)
+    await db.close()
