@@ -1,14 +1,14 @@
 """Who did what, and who tries what they should not."""
 
-from dashboards.build.board import Dashboard, Row
-from dashboards.build.links import to_traces
-from dashboards.build.model import Look, Meaning
-from dashboards.build.panels import logs, stat, timeseries
-from dashboards.build.promql import ENVIRONMENT, increase, or_zero, rate, total
-from dashboards.build.queries import Loki, Prom
-from dashboards.build.style import EVENTS_PER_SECOND, PER_SECOND, above
-from dashboards.build.variables import ENVIRONMENT as ENVIRONMENT_VARIABLE
-from dashboards.build.variables import INTERVAL
+from dashboards.kit.board import Dashboard, Row
+from dashboards.kit.links import to_traces
+from dashboards.kit.model import Look, Meaning
+from dashboards.kit.panels import logs, stat, timeseries
+from dashboards.kit.promql import ENVIRONMENT, increase, or_zero, rate, total
+from dashboards.kit.queries import Loki, Prom
+from dashboards.kit.style import EVENTS_PER_SECOND, PER_SECOND, above
+from dashboards.kit.variables import ENVIRONMENT as ENVIRONMENT_VARIABLE
+from dashboards.kit.variables import INTERVAL
 
 _SERVED = "http_server_request_duration_seconds_count"
 _REFUSED = 'http_response_status_code=~"401|403"'

@@ -1,15 +1,15 @@
 """Caches and databases."""
 
-from dashboards.build.board import Dashboard, Row
-from dashboards.build.links import to_traces
-from dashboards.build.model import Look, Meaning
-from dashboards.build.panels import heatmap, timeseries
-from dashboards.build.promql import ENVIRONMENT, SERVICE, mean, quantile, rate, series, total
-from dashboards.build.queries import Prom
-from dashboards.build.style import EVENTS_PER_SECOND, RATIO, SECONDS, above, below
-from dashboards.build.tables import Column, Lines, table
-from dashboards.build.variables import ENVIRONMENT as ENVIRONMENT_VARIABLE
-from dashboards.build.variables import INTERVAL, SERVICES
+from dashboards.kit.board import Dashboard, Row
+from dashboards.kit.links import to_traces
+from dashboards.kit.model import Look, Meaning
+from dashboards.kit.panels import heatmap, timeseries
+from dashboards.kit.promql import ENVIRONMENT, SERVICE, mean, quantile, rate, series, total
+from dashboards.kit.queries import Prom
+from dashboards.kit.style import EVENTS_PER_SECOND, RATIO, SECONDS, above, below
+from dashboards.kit.tables import Column, Lines, table
+from dashboards.kit.variables import ENVIRONMENT as ENVIRONMENT_VARIABLE
+from dashboards.kit.variables import INTERVAL, SERVICES
 
 _STATEMENTS = "db_client_operation_duration_seconds"
 _HERE = (SERVICE, ENVIRONMENT)

@@ -1,15 +1,15 @@
 """What is broken on purpose, what it does, and whether somebody learns of it."""
 
-from dashboards.build.board import Dashboard, Row
-from dashboards.build.links import to_dashboard, to_logs
-from dashboards.build.model import Look, Meaning
-from dashboards.build.panels import logs, stat, timeseries, value_names
-from dashboards.build.promql import ENVIRONMENT, SERVICE, increase, rate, series, total
-from dashboards.build.queries import Loki, Prom
-from dashboards.build.style import COUNT, SECONDS, above
-from dashboards.build.tables import Column, Lines, table
-from dashboards.build.variables import ENVIRONMENT as ENVIRONMENT_VARIABLE
-from dashboards.build.variables import INTERVAL, SERVICES
+from dashboards.kit.board import Dashboard, Row
+from dashboards.kit.links import to_dashboard, to_logs
+from dashboards.kit.model import Look, Meaning
+from dashboards.kit.panels import logs, stat, timeseries, value_names
+from dashboards.kit.promql import ENVIRONMENT, SERVICE, increase, rate, series, total
+from dashboards.kit.queries import Loki, Prom
+from dashboards.kit.style import COUNT, SECONDS, above
+from dashboards.kit.tables import Column, Lines, table
+from dashboards.kit.variables import ENVIRONMENT as ENVIRONMENT_VARIABLE
+from dashboards.kit.variables import INTERVAL, SERVICES
 from dashboards.shared import (
     FIRING,
     FIRING_HERE,

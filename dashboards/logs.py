@@ -1,11 +1,11 @@
 """Log lines of all services: how many, which, and their text."""
 
-from dashboards.build.board import Dashboard, Row
-from dashboards.build.model import Look, Meaning
-from dashboards.build.panels import logs, timeseries
-from dashboards.build.queries import Loki
-from dashboards.build.variables import ENVIRONMENT as ENVIRONMENT_VARIABLE
-from dashboards.build.variables import SERVICES, Choice, Text
+from dashboards.kit.board import Dashboard, Row
+from dashboards.kit.model import Look, Meaning
+from dashboards.kit.panels import logs, timeseries
+from dashboards.kit.queries import Loki
+from dashboards.kit.variables import ENVIRONMENT as ENVIRONMENT_VARIABLE
+from dashboards.kit.variables import SERVICES, Choice, Text
 
 _STREAMS = (
     '{service_name=~"$service", deployment_environment_name=~"$environment", level=~"$level"}'

@@ -1,14 +1,14 @@
 """Queues and those who work them off."""
 
-from dashboards.build.board import Dashboard, Row
-from dashboards.build.links import to_traces
-from dashboards.build.model import Look, Meaning
-from dashboards.build.panels import logs, stat, timeseries
-from dashboards.build.promql import ENVIRONMENT, increase, or_zero, quantile, rate, series, total
-from dashboards.build.queries import Loki, Prom
-from dashboards.build.style import EVENTS_PER_SECOND, SECONDS, above
-from dashboards.build.variables import ENVIRONMENT as ENVIRONMENT_VARIABLE
-from dashboards.build.variables import INTERVAL, LabelValues
+from dashboards.kit.board import Dashboard, Row
+from dashboards.kit.links import to_traces
+from dashboards.kit.model import Look, Meaning
+from dashboards.kit.panels import logs, stat, timeseries
+from dashboards.kit.promql import ENVIRONMENT, increase, or_zero, quantile, rate, series, total
+from dashboards.kit.queries import Loki, Prom
+from dashboards.kit.style import EVENTS_PER_SECOND, SECONDS, above
+from dashboards.kit.variables import ENVIRONMENT as ENVIRONMENT_VARIABLE
+from dashboards.kit.variables import INTERVAL, LabelValues
 
 _NAME = "messaging_destination_name"
 _QUEUE = f'{_NAME}=~"$queue"'

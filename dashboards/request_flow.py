@@ -1,15 +1,15 @@
 """Who calls whom, how often and how slowly, seen from the spans."""
 
-from dashboards.build.board import Dashboard, Row
-from dashboards.build.links import to_dashboard, to_traces
-from dashboards.build.model import Look, Meaning
-from dashboards.build.panels import node_graph, timeseries, traces
-from dashboards.build.promql import ENVIRONMENT, SERVICE, quantile, rate, share, total
-from dashboards.build.queries import Prom, ServiceMap, TraceSearch
-from dashboards.build.style import PER_SECOND, RATIO, SECONDS, above
-from dashboards.build.tables import Column, Lines, table
-from dashboards.build.variables import ENVIRONMENT as ENVIRONMENT_VARIABLE
-from dashboards.build.variables import INTERVAL, ONE_SERVICE
+from dashboards.kit.board import Dashboard, Row
+from dashboards.kit.links import to_dashboard, to_traces
+from dashboards.kit.model import Look, Meaning
+from dashboards.kit.panels import node_graph, timeseries, traces
+from dashboards.kit.promql import ENVIRONMENT, SERVICE, quantile, rate, share, total
+from dashboards.kit.queries import Prom, ServiceMap, TraceSearch
+from dashboards.kit.style import PER_SECOND, RATIO, SECONDS, above
+from dashboards.kit.tables import Column, Lines, table
+from dashboards.kit.variables import ENVIRONMENT as ENVIRONMENT_VARIABLE
+from dashboards.kit.variables import INTERVAL, ONE_SERVICE
 
 _CALLS = "http_client_request_duration_seconds"
 _SERVED = "http_server_request_duration_seconds_count"

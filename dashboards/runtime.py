@@ -1,12 +1,12 @@
 """What the processes themselves use: loop, garbage collection, memory, files."""
 
-from dashboards.build.board import Dashboard, Row
-from dashboards.build.links import to_dashboard
-from dashboards.build.model import Look, Meaning
-from dashboards.build.panels import timeseries
-from dashboards.build.promql import ENVIRONMENT, INSTANCE, SERVICE, quantile, rate, series, total
-from dashboards.build.queries import Prom
-from dashboards.build.style import (
+from dashboards.kit.board import Dashboard, Row
+from dashboards.kit.links import to_dashboard
+from dashboards.kit.model import Look, Meaning
+from dashboards.kit.panels import timeseries
+from dashboards.kit.promql import ENVIRONMENT, INSTANCE, SERVICE, quantile, rate, series, total
+from dashboards.kit.queries import Prom
+from dashboards.kit.style import (
     BYTES,
     BYTES_PER_SECOND,
     CORES,
@@ -15,9 +15,9 @@ from dashboards.build.style import (
     SECONDS,
     above,
 )
-from dashboards.build.tables import Column, Lines, table
-from dashboards.build.variables import ENVIRONMENT as ENVIRONMENT_VARIABLE
-from dashboards.build.variables import INSTANCES, INTERVAL, SERVICES
+from dashboards.kit.tables import Column, Lines, table
+from dashboards.kit.variables import ENVIRONMENT as ENVIRONMENT_VARIABLE
+from dashboards.kit.variables import INSTANCES, INTERVAL, SERVICES
 
 _HERE = (SERVICE, INSTANCE, ENVIRONMENT)
 _JOB = ('job="services"', *_HERE)

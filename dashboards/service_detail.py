@@ -1,10 +1,10 @@
 """One service: its routes, what it depends on, what limits it, its logs and traces."""
 
-from dashboards.build.board import Dashboard, Row
-from dashboards.build.links import to_dashboard, to_logs, to_traces
-from dashboards.build.model import Look, Meaning
-from dashboards.build.panels import heatmap, logs, stat, timeseries, traces
-from dashboards.build.promql import (
+from dashboards.kit.board import Dashboard, Row
+from dashboards.kit.links import to_dashboard, to_logs, to_traces
+from dashboards.kit.model import Look, Meaning
+from dashboards.kit.panels import heatmap, logs, stat, timeseries, traces
+from dashboards.kit.promql import (
     ENVIRONMENT,
     INSTANCE,
     SERVICE,
@@ -16,8 +16,8 @@ from dashboards.build.promql import (
     share,
     total,
 )
-from dashboards.build.queries import Loki, Prom, TraceSearch
-from dashboards.build.style import (
+from dashboards.kit.queries import Loki, Prom, TraceSearch
+from dashboards.kit.style import (
     BYTES,
     CORES,
     EVENTS_PER_SECOND,
@@ -26,9 +26,9 @@ from dashboards.build.style import (
     SECONDS,
     above,
 )
-from dashboards.build.tables import Column, Lines, table
-from dashboards.build.variables import ENVIRONMENT as ENVIRONMENT_VARIABLE
-from dashboards.build.variables import INSTANCES, INTERVAL, ONE_SERVICE
+from dashboards.kit.tables import Column, Lines, table
+from dashboards.kit.variables import ENVIRONMENT as ENVIRONMENT_VARIABLE
+from dashboards.kit.variables import INSTANCES, INTERVAL, ONE_SERVICE
 
 _DURATION = "http_server_request_duration_seconds"
 _CALLS = "http_client_request_duration_seconds"

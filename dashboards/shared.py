@@ -1,11 +1,11 @@
 """What stands on more than one dashboard: services by their signals, alerts that fire."""
 
-from dashboards.build.links import to_dashboard, to_logs, to_traces
-from dashboards.build.model import Look, Meaning, Panel
-from dashboards.build.panels import timeseries
-from dashboards.build.promql import ENVIRONMENT, SERVICE, quantile, rate, series, total
-from dashboards.build.queries import Json, Prom
-from dashboards.build.style import RATIO, SECONDS, above
+from dashboards.kit.links import to_dashboard, to_logs, to_traces
+from dashboards.kit.model import Look, Meaning, Panel
+from dashboards.kit.panels import timeseries
+from dashboards.kit.promql import ENVIRONMENT, SERVICE, quantile, rate, series, total
+from dashboards.kit.queries import Json, Prom
+from dashboards.kit.style import RATIO, SECONDS, above
 
 HERE = (SERVICE, ENVIRONMENT)
 DURATION = "http_server_request_duration_seconds"

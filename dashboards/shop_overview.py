@@ -1,12 +1,12 @@
 """Is the shop well? The first thing to look at."""
 
-from dashboards.build.board import Dashboard, Row
-from dashboards.build.links import to_dashboard
-from dashboards.build.model import Look, Meaning
-from dashboards.build.panels import stat, timeseries, value_names
-from dashboards.build.promql import ENVIRONMENT, or_zero, quantile, rate, series, total
-from dashboards.build.queries import Prom
-from dashboards.build.style import (
+from dashboards.kit.board import Dashboard, Row
+from dashboards.kit.links import to_dashboard
+from dashboards.kit.model import Look, Meaning
+from dashboards.kit.panels import stat, timeseries, value_names
+from dashboards.kit.promql import ENVIRONMENT, or_zero, quantile, rate, series, total
+from dashboards.kit.queries import Prom
+from dashboards.kit.style import (
     EUROS,
     EVENTS_PER_SECOND,
     PER_SECOND,
@@ -15,9 +15,9 @@ from dashboards.build.style import (
     above,
     below,
 )
-from dashboards.build.tables import Column, Lines, table
-from dashboards.build.variables import ENVIRONMENT as ENVIRONMENT_VARIABLE
-from dashboards.build.variables import INTERVAL, SERVICES
+from dashboards.kit.tables import Column, Lines, table
+from dashboards.kit.variables import ENVIRONMENT as ENVIRONMENT_VARIABLE
+from dashboards.kit.variables import INTERVAL, SERVICES
 from dashboards.shared import (
     ANSWERED,
     DURATION,

@@ -1,15 +1,15 @@
 """Promises, and how much of what they allow is left."""
 
-from dashboards.build.board import Dashboard, Row
-from dashboards.build.links import to_dashboard
-from dashboards.build.model import Look, Meaning
-from dashboards.build.panels import stat, timeseries
-from dashboards.build.promql import ENVIRONMENT, SERVICE, rate, series, total
-from dashboards.build.queries import Prom
-from dashboards.build.style import COUNT, EVENTS_PER_SECOND, RATIO, above, below
-from dashboards.build.tables import Column, Lines, table
-from dashboards.build.variables import ENVIRONMENT as ENVIRONMENT_VARIABLE
-from dashboards.build.variables import INTERVAL, SERVICES
+from dashboards.kit.board import Dashboard, Row
+from dashboards.kit.links import to_dashboard
+from dashboards.kit.model import Look, Meaning
+from dashboards.kit.panels import stat, timeseries
+from dashboards.kit.promql import ENVIRONMENT, SERVICE, rate, series, total
+from dashboards.kit.queries import Prom
+from dashboards.kit.style import COUNT, EVENTS_PER_SECOND, RATIO, above, below
+from dashboards.kit.tables import Column, Lines, table
+from dashboards.kit.variables import ENVIRONMENT as ENVIRONMENT_VARIABLE
+from dashboards.kit.variables import INTERVAL, SERVICES
 
 _HERE = (SERVICE, ENVIRONMENT)
 _EACH = ("service_name", "slo")

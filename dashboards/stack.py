@@ -1,11 +1,11 @@
 """The stack watching itself: can what the other dashboards show be trusted?"""
 
-from dashboards.build.board import Dashboard, Row
-from dashboards.build.model import Look, Meaning
-from dashboards.build.panels import stat, timeseries, value_names
-from dashboards.build.promql import or_zero, quantile, rate, series, total
-from dashboards.build.queries import Prom
-from dashboards.build.style import (
+from dashboards.kit.board import Dashboard, Row
+from dashboards.kit.model import Look, Meaning
+from dashboards.kit.panels import stat, timeseries, value_names
+from dashboards.kit.promql import or_zero, quantile, rate, series, total
+from dashboards.kit.queries import Prom
+from dashboards.kit.style import (
     BYTES,
     BYTES_PER_SECOND,
     CORES,
@@ -14,8 +14,8 @@ from dashboards.build.style import (
     SECONDS,
     above,
 )
-from dashboards.build.tables import Column, Lines, table
-from dashboards.build.variables import INTERVAL
+from dashboards.kit.tables import Column, Lines, table
+from dashboards.kit.variables import INTERVAL
 
 _COLLECTOR = 'service_name="collector"'
 _JAEGER = 'service_name="jaeger"'

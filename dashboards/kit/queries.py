@@ -10,7 +10,6 @@ Json = dict[str, Any]
 PROMETHEUS: Json = {"type": "prometheus", "uid": "prometheus"}
 LOKI: Json = {"type": "loki", "uid": "loki"}
 JAEGER: Json = {"type": "jaeger", "uid": "jaeger"}
-ALERTMANAGER: Json = {"type": "alertmanager", "uid": "alertmanager"}
 GRAFANA: Json = {"type": "grafana", "uid": "-- Grafana --"}
 
 
@@ -111,22 +110,6 @@ class TraceSearch:
             "service": self.service,
             "limit": self.limit,
         } | {name: value for name, value in wanted.items() if value}
-
-
-@dataclass(frozen=True)
-class Trace:
-    """One trace by its id."""
-
-    trace_id: str
-
-    @property
-    def datasource(self) -> Json:
-        """Jaeger."""
-        return JAEGER
-
-    def target(self, ref: str) -> Json:
-        """The target as Grafana stores it."""
-        return {"refId": ref, "datasource": JAEGER, "query": self.trace_id}
 
 
 @dataclass(frozen=True)

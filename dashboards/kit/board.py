@@ -6,11 +6,11 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from dashboards.build import links
-from dashboards.build.model import Panel
-from dashboards.build.promql import series
-from dashboards.build.queries import GRAFANA, PROMETHEUS, Json
-from dashboards.build.variables import Variable
+from dashboards.kit import links
+from dashboards.kit.model import Panel
+from dashboards.kit.promql import series
+from dashboards.kit.queries import GRAFANA, PROMETHEUS, Json
+from dashboards.kit.variables import Variable
 
 _COLUMNS = 24
 _SCHEMA_VERSION = 42

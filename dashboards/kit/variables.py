@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dashboards.build.queries import PROMETHEUS, Json
+from dashboards.kit.queries import PROMETHEUS, Json
 
 _ALL = "$__all"
 

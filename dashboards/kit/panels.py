@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from dashboards.build.model import Look, Meaning, Panel, Size
-from dashboards.build.queries import Json, Loki, Prom, Query
-from dashboards.build.style import WORD_COLOURS, WORD_LABELS
+from dashboards.kit.model import Look, Meaning, Panel, Size
+from dashboards.kit.queries import Json, Loki, Prom, Query
+from dashboards.kit.style import WORD_COLOURS, WORD_LABELS
 
 
 def timeseries(
@@ -75,24 +75,6 @@ def stat(
             "orientation": "auto",
             "textMode": "auto",
             "wideLayout": True,
-        },
-    )
-
-
-def gauge(title: str, *queries: Query, says: Meaning, look: Look, size: Size = (6, 8)) -> Panel:
-    """How much of a limit is used."""
-    return Panel(
-        kind="gauge",
-        title=title,
-        queries=queries,
-        says=says,
-        size=size,
-        defaults=look.to_json("thresholds"),
-        options={
-            "reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": False},
-            "orientation": "auto",
-            "showThresholdLabels": False,
-            "showThresholdMarkers": True,
         },
     )
 
@@ -167,19 +149,6 @@ def traces(title: str, query: Query, *, says: Meaning, size: Size = (24, 10)) ->
     )
 
 
-def trace(title: str, query: Query, *, says: Meaning, size: Size = (24, 16)) -> Panel:
-    """One trace as a waterfall."""
-    return Panel(
-        kind="traces",
-        title=title,
-        queries=(query,),
-        says=says,
-        size=size,
-        defaults={},
-        options={},
-    )
-
-
 def node_graph(
     title: str, query: Query, *, says: Meaning, links: Sequence[Json], size: Size = (12, 14)
 ) -> Panel:
@@ -198,19 +167,6 @@ def node_graph(
         defaults={},
         options={"zoomMode": "cooperative"},
         overrides=(of_nodes,),
-    )
-
-
-def text(title: str, markdown: str, *, says: Meaning, size: Size = (24, 4)) -> Panel:
-    """Words."""
-    return Panel(
-        kind="text",
-        title=title,
-        queries=(),
-        says=says,
-        size=size,
-        defaults={},
-        options={"mode": "markdown", "content": markdown},
     )
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from dashboards.build.queries import Json, Query
-from dashboards.build.style import COUNT, Steps, neutral
+from dashboards.kit.queries import Json, Query
+from dashboards.kit.style import COUNT, Steps, neutral
 
 Size = tuple[int, int]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from dashboards.build.model import Look, Meaning, Panel, Size
-from dashboards.build.queries import Json, Loki, Prom, Query
+from dashboards.kit.model import Look, Meaning, Panel, Size
+from dashboards.kit.queries import Json, Loki, Prom, Query
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 GOOD, NOTICE, WARN, BAD = "green", "yellow", "orange", "red"
-CALM, OTHER = "blue", "purple"
+CALM = "blue"
 
 SECONDS = "s"
 PER_SECOND = "reqps"

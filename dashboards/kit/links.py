@@ -6,7 +6,7 @@ import json
 import re
 from urllib.parse import quote
 
-from dashboards.build.queries import Json
+from dashboards.kit.queries import Json
 
 TAG = "belfry"
 
