@@ -11,6 +11,7 @@ from observability.alerting.catalogue import GROUPS
 from observability.alerting.profiles import DEMO, PROFILES, Profile
 from observability.alerting.slo import document
 from observability.alerting.spec import Alert, Group, Record, Rule
+from observability.generated import Generated
 
 RULES = Path(__file__).parent / "rules"
 """Prometheus' rules."""
@@ -47,37 +48,6 @@ def rendered() -> dict[Path, str]:
         for group in GROUPS
     }
     return {**rules, document.PATH: document.text()}
-
-
-def outdated() -> list[str]:
-    """What differs between the files and the catalogue, one line each; empty when nothing."""
-    expected = rendered()
-    lines = [
-        f"{_shown(path)}: {'differs' if path.exists() else 'missing'}"
-        for path, text in expected.items()
-        if not path.exists() or path.read_text(encoding="utf-8") != text
-    ]
-    return lines + [f"{_shown(path)}: no longer in the catalogue" for path in _left_over(expected)]
-
-
-def write() -> list[Path]:
-    """Write every rule file and remove those no longer in the catalogue."""
-    expected = rendered()
-    for path in _left_over(expected):
-        path.unlink()
-    for path, text in expected.items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    return sorted(expected)
-
-
-def _left_over(expected: dict[Path, str]) -> list[Path]:
-    written = [*RULES.rglob("*.yml"), *LOG_RULES.rglob("*.yml")]
-    return sorted(set(written) - set(expected))
-
-
-def _shown(path: Path) -> str:
-    return str(path.relative_to(RULES.parents[2]))
 
 
 def _folder(group: Group, profile: Profile) -> Path:
@@ -124,3 +94,11 @@ def _alert(alert: Alert) -> dict[str, Any]:
         "dashboard_url": alert.dashboard_link,
     }
     return rule
+
+
+def _present() -> list[Path]:
+    return [*RULES.rglob("*.yml"), *LOG_RULES.rglob("*.yml")]
+
+
+FILES = Generated("python -m observability.alerting", rendered, _present)
+"""The rule files and docs/slos.md."""

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from dashboards.__main__ import FOLDER, main, outdated
+from dashboards.__main__ import FILES, FOLDER
 from dashboards.catalogue import DASHBOARDS
 from observability.alerting import generate
 from observability.proof.promql import named
@@ -54,9 +54,8 @@ def promql(uid: str) -> list[str]:
 
 
 def test_the_committed_files_are_those_of_the_modules() -> None:
-    """`python -m dashboards` would change nothing, and `--check` says so."""
-    assert outdated() == []
-    assert main(["--check"]) == 0
+    """`python -m dashboards` would change nothing."""
+    assert FILES.outdated() == []
 
 
 def test_every_file_has_a_module() -> None:
