@@ -4,11 +4,12 @@ from dashboards.kit.board import Dashboard, Row
 from dashboards.kit.links import to_traces
 from dashboards.kit.model import Look, Meaning
 from dashboards.kit.panels import logs, stat, timeseries
-from dashboards.kit.promql import ENVIRONMENT, increase, or_zero, rate, total
+from dashboards.kit.promql import ENVIRONMENT, rate, total
 from dashboards.kit.queries import Loki, Prom
 from dashboards.kit.style import EVENTS_PER_SECOND, PER_SECOND, above
 from dashboards.kit.variables import ENVIRONMENT as ENVIRONMENT_VARIABLE
 from dashboards.kit.variables import INTERVAL
+from dashboards.shared import counted
 
 _SERVED = "http_server_request_duration_seconds_count"
 _REFUSED = 'http_response_status_code=~"401|403"'
@@ -19,14 +20,14 @@ _NOW = Row(
     [
         stat(
             "Sign-ins that failed",
-            Prom(or_zero(total(increase("shop_sign_ins_total", _FAILED_SIGN_INS, ENVIRONMENT)))),
+            counted("shop_sign_ins_total", _FAILED_SIGN_INS, ENVIRONMENT),
             says=Meaning("A few: people mistype.", "Many within minutes: someone tries passwords."),
             look=Look(steps=above(20, 100), decimals=0),
             size=(8, 4),
         ),
         stat(
             "Requests refused (401, 403)",
-            Prom(or_zero(total(increase(_SERVED, _REFUSED, ENVIRONMENT)))),
+            counted(_SERVED, _REFUSED, ENVIRONMENT),
             says=Meaning(
                 "A few: sessions end.", "Many: tokens are forged or stolen; see by route."
             ),
@@ -35,7 +36,7 @@ _NOW = Row(
         ),
         stat(
             "Requests to unknown addresses",
-            Prom(or_zero(total(increase(_SERVED, 'http_route="unmatched"', ENVIRONMENT)))),
+            counted(_SERVED, 'http_route="unmatched"', ENVIRONMENT),
             says=Meaning("A few.", "Many: a scanner, or a broken link on our own pages."),
             look=Look(steps=above(50, 500), decimals=0),
             size=(8, 4),

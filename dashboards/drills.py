@@ -1,10 +1,10 @@
 """What is broken on purpose, what it does, and whether somebody learns of it."""
 
 from dashboards.kit.board import Dashboard, Row
-from dashboards.kit.links import to_dashboard, to_logs
+from dashboards.kit.links import to_logs
 from dashboards.kit.model import Look, Meaning
 from dashboards.kit.panels import logs, stat, timeseries, value_names
-from dashboards.kit.promql import ENVIRONMENT, SERVICE, increase, rate, series, total
+from dashboards.kit.promql import ENVIRONMENT, SERVICE, rate, series, total
 from dashboards.kit.queries import Loki, Prom
 from dashboards.kit.style import COUNT, SECONDS, above
 from dashboards.kit.tables import Column, Lines, table
@@ -15,6 +15,8 @@ from dashboards.shared import (
     FIRING_HERE,
     HERE,
     LINKS,
+    STACK,
+    counted,
     failures_by_service,
     latency_by_service,
     service_links,
@@ -97,7 +99,7 @@ _NOW = Row(
         ),
         stat(
             "Notifications",
-            Prom(total(increase("inbox_notifications_total", ENVIRONMENT))),
+            counted("inbox_notifications_total", ENVIRONMENT),
             says=Meaning("0, or two an alert: its begin and its end.", "Read them in the inbox."),
             look=Look(decimals=0),
         ),
@@ -217,7 +219,7 @@ _OUTCOME = Row(
             look=Look(
                 unit=SECONDS,
                 steps=above(_PAGED_WITHIN, 60),
-                links=(to_dashboard("The stack itself", "stack"),),
+                links=(STACK,),
             ),
             style="bars",
         ),

@@ -4,11 +4,12 @@ from dashboards.kit.board import Dashboard, Row
 from dashboards.kit.links import to_traces
 from dashboards.kit.model import Look, Meaning
 from dashboards.kit.panels import logs, stat, timeseries
-from dashboards.kit.promql import ENVIRONMENT, increase, or_zero, quantile, rate, series, total
+from dashboards.kit.promql import ENVIRONMENT, or_zero, quantile, rate, series, total
 from dashboards.kit.queries import Loki, Prom
 from dashboards.kit.style import EVENTS_PER_SECOND, SECONDS, above
 from dashboards.kit.variables import ENVIRONMENT as ENVIRONMENT_VARIABLE
 from dashboards.kit.variables import INTERVAL, LabelValues
+from dashboards.shared import counted
 
 _NAME = "messaging_destination_name"
 _QUEUE = f'{_NAME}=~"$queue"'
@@ -47,7 +48,7 @@ _NOW = Row(
         ),
         stat(
             "Given up, in the time shown",
-            Prom(or_zero(total(increase("messaging_dead_letter_total", *_HERE)))),
+            counted("messaging_dead_letter_total", *_HERE),
             says=Meaning("0.", "`belfry queue --help`: look at the dead letters, replay them."),
             look=Look(steps=above(1), decimals=0),
         ),

@@ -22,7 +22,14 @@ from dashboards.kit.variables import INSTANCES, INTERVAL, SERVICES
 _HERE = (SERVICE, INSTANCE, ENVIRONMENT)
 _JOB = ('job="services"', *_HERE)
 _EACH = ("service_name", "instance")
-_LINK = (to_dashboard("Service", "service-detail", service="${__field.labels.service_name}"),)
+_LINK = (
+    to_dashboard(
+        "Service",
+        "service-detail",
+        service="${__field.labels.service_name}",
+        instance="${__field.labels.instance}",
+    ),
+)
 _GENERATION = ("service_name", "generation")
 _MEMORY = series("process_resident_memory_bytes", *_JOB)
 
@@ -116,7 +123,14 @@ _REST = Row(
             ),
             lines=Lines(
                 {"service_name": "Service", "instance": "Replica"},
-                (to_dashboard("Service", "service-detail", service="${__value.text}"),),
+                (
+                    to_dashboard(
+                        "Service",
+                        "service-detail",
+                        service="${__value.text}",
+                        instance="${__data.fields.Replica}",
+                    ),
+                ),
             ),
             says=Meaning(
                 "All up, started together.", "One started later than the rest: it crashed."

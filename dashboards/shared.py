@@ -3,7 +3,16 @@
 from dashboards.kit.links import to_dashboard, to_logs, to_traces
 from dashboards.kit.model import Look, Meaning, Panel
 from dashboards.kit.panels import timeseries
-from dashboards.kit.promql import ENVIRONMENT, SERVICE, quantile, rate, series, total
+from dashboards.kit.promql import (
+    ENVIRONMENT,
+    SERVICE,
+    increase,
+    or_zero,
+    quantile,
+    rate,
+    series,
+    total,
+)
 from dashboards.kit.queries import Json, Prom
 from dashboards.kit.style import RATIO, SECONDS, above
 
@@ -19,6 +28,11 @@ FIRING = series("ALERTS", *_FIRES)
 FIRING_HERE = series("ALERTS", *_FIRES, 'service_name=~"$service|"')
 
 
+def counted(counter: str, *matchers: str) -> Prom:
+    """How often something happened in the time shown; 0 where it never has."""
+    return Prom(or_zero(total(increase(counter, *matchers))), instant=True)
+
+
 def service_links(service: str) -> tuple[Json, ...]:
     """From a value to the service that it is about; `service` as in `${__value.text}`."""
     return (
@@ -29,6 +43,7 @@ def service_links(service: str) -> tuple[Json, ...]:
 
 
 LINKS = service_links("${__field.labels.service_name}")
+STACK = to_dashboard("The stack itself", "stack", keep=("interval",))
 
 
 def failures_by_service() -> Panel:

@@ -4,7 +4,7 @@ from dashboards.kit.board import Dashboard, Row
 from dashboards.kit.links import to_dashboard
 from dashboards.kit.model import Look, Meaning
 from dashboards.kit.panels import stat, timeseries, value_names
-from dashboards.kit.promql import ENVIRONMENT, or_zero, quantile, rate, series, total
+from dashboards.kit.promql import ENVIRONMENT, or_zero, quantile, rate, series, total, with_version
 from dashboards.kit.queries import Prom
 from dashboards.kit.style import (
     EUROS,
@@ -26,6 +26,7 @@ from dashboards.shared import (
     HERE,
     LINKS,
     REQUESTS,
+    STACK,
     failures_by_service,
     latency_by_service,
     service_links,
@@ -33,6 +34,7 @@ from dashboards.shared import (
 
 _UP = series("up", 'job="services"', *HERE)
 _STARTED = series("process_start_time_seconds", 'job="services"', *HERE)
+_DRILLS = to_dashboard("Is it a drill?", "drills", keep=("environment", "service", "interval"))
 _ALERT_LABELS = {
     "alertname": "Alert",
     "severity": "Severity",
@@ -47,7 +49,7 @@ _NOW = Row(
             "Alerts firing",
             Prom(f"count({FIRING}) or vector(0)"),
             says=Meaning("0.", "Open the table of alerts below; each has a runbook."),
-            look=Look(steps=above(1), links=(to_dashboard("Is it a drill?", "drills"),)),
+            look=Look(steps=above(1), links=(_DRILLS,)),
         ),
         stat(
             "Services up",
@@ -201,14 +203,11 @@ _RUNNING = Row(
             "What is running",
             Column(
                 "Replicas",
-                f"sum by (service_name, service_version) ({_UP}"
-                ' * on (instance) group_left (service_version) target_info{job="services"})',
+                f"sum by (service_name, service_version) ({with_version(_UP)})",
             ),
             Column(
                 "Running for",
-                "time() - max by (service_name, service_version) ("
-                f"{_STARTED}"
-                ' * on (instance) group_left (service_version) target_info{job="services"})',
+                f"time() - max by (service_name, service_version) ({with_version(_STARTED)})",
                 look=Look(unit=SECONDS, decimals=0),
             ),
             lines=Lines(
@@ -245,7 +244,7 @@ _RUNNING = Row(
                 look=Look(mappings=value_names({"1": ("up", "green"), "0": ("DOWN", "red")})),
                 coloured=True,
             ),
-            lines=Lines({"service_name": "Server"}, (to_dashboard("The stack itself", "stack"),)),
+            lines=Lines({"service_name": "Server"}, (STACK,)),
             says=Meaning("All up.", "`belfry status`; open the dashboard *The stack itself*."),
             size=(8, 9),
         ),

@@ -77,7 +77,10 @@ _EVERY = Row(
             ),
             Column("Burn", _burn("14.4"), Look(steps=above(1, 14.4), decimals=2), coloured=True),
             Column("Burn, days", _burn("1"), Look(steps=above(1, 3), decimals=2), coloured=True),
-            lines=Lines({"service_name": "Service", "slo": "Promise"}, links=_LINK),
+            lines=Lines(
+                {"service_name": "Service", "slo": "Promise"},
+                (to_dashboard("Service", "service-detail", service="${__value.text}"),),
+            ),
             says=Meaning(
                 "No red.", "Open the service; the runbook of its alert says how to go on."
             ),

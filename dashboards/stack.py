@@ -16,6 +16,7 @@ from dashboards.kit.style import (
 )
 from dashboards.kit.tables import Column, Lines, table
 from dashboards.kit.variables import INTERVAL
+from dashboards.shared import counted
 
 _COLLECTOR = 'service_name="collector"'
 _JAEGER = 'service_name="jaeger"'
@@ -52,13 +53,13 @@ _NOW = Row(
         ),
         stat(
             "Notifications that failed",
-            Prom(or_zero("sum(increase(alertmanager_notifications_failed_total[$__range]))")),
+            counted("alertmanager_notifications_failed_total"),
             says=Meaning("0.", "`belfry logs alertmanager` names the receiver and its answer."),
             look=Look(steps=above(1), decimals=0),
         ),
         stat(
             "Rules that failed",
-            Prom("sum(increase(prometheus_rule_evaluation_failures_total[$__range]))"),
+            counted("prometheus_rule_evaluation_failures_total"),
             says=Meaning("0.", "`belfry logs prometheus` names the rule."),
             look=Look(steps=above(1), decimals=0),
         ),

@@ -72,6 +72,8 @@ class Dashboard:
     def to_json(self) -> Json:
         """The dashboard in Grafana's classic format."""
         return {
+            # Grafana gives it one; which dashboard it is, the uid says
+            "id": None,
             "uid": self.uid,
             "title": self.title,
             "description": self.description,
@@ -186,8 +188,7 @@ def _from_prometheus(name: str, colour: str, expr: str, *, title: str, text: str
         "enable": True,
         "hide": False,
         "iconColor": colour,
-        "expr": expr,
-        "step": "10s",
+        "target": {"refId": "Anno", "expr": expr, "interval": "10s"},
         "titleFormat": title,
         "textFormat": text,
     }

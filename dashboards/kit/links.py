@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from urllib.parse import quote
 
 from dashboards.kit.queries import Json
@@ -45,10 +46,18 @@ def page(title: str, uid: str) -> Json:
     }
 
 
-def to_dashboard(title: str, uid: str, **variables: str) -> Json:
-    """A link to a dashboard with these variables; time range and the others are kept."""
-    filled = "".join(f"&var-{name}={value}" for name, value in variables.items())
-    return {"title": title, "url": f"/d/{uid}?${{__url_time_range}}{filled}", "targetBlank": False}
+def to_dashboard(
+    title: str, uid: str, *, keep: Sequence[str] = ("environment", "interval"), **variables: str
+) -> Json:
+    """A link to a dashboard with these variables; the time range is kept.
+
+    `keep` names the variables that both dashboards have and that stay as they are chosen. What
+    belongs to a service, such as a replica, does not stay where the link leads to another one.
+    """
+    kept = [f"${{{name}:queryparam}}" for name in keep]
+    given = [f"var-{name}={value}" for name, value in variables.items()]
+    query = "&".join(["${__url_time_range}", *kept, *given])
+    return {"title": title, "url": f"/d/{uid}?{query}", "targetBlank": False}
 
 
 def to_traces(service: str) -> Json:

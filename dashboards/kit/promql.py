@@ -45,3 +45,10 @@ def or_zero(expr: str) -> str:
 def share(part: str, whole: str) -> str:
     """`part` of `whole` by the same labels, 0 where a line of `whole` has no part."""
     return f"({part} / {whole}) or 0 * {whole}"
+
+
+def with_version(replicas: str) -> str:
+    """A figure of each replica, with the version that runs there as a label."""
+    replica = "deployment_environment_name, service_namespace, service_name, instance"
+    info = 'target_info{job="services"}'
+    return f"{replicas} * on ({replica}) group_left (service_version) {info}"

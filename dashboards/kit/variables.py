@@ -50,25 +50,31 @@ class LabelValues:
 
 @dataclass(frozen=True)
 class Interval:
-    """Over how long rates are taken."""
+    """Over how long rates are taken; at first as long as fits the time shown.
+
+    `parts` is into how many that time is divided then. A graph has more points than that, so that
+    no sample between two of them is left out.
+    """
 
     name: str = "interval"
     choices: tuple[str, ...] = ("30s", "1m", "5m", "15m", "1h")
-    default: str = "1m"
+    parts: int = 100
+    least: str = "1m"
 
     def to_json(self) -> Json:
         """The variable as Grafana stores it."""
+        auto = {"selected": True, "text": "auto", "value": f"$__auto_interval_{self.name}"}
+        rest = [{"selected": False, "text": one, "value": one} for one in self.choices]
         return {
             "name": self.name,
             "label": "Interval",
             "type": "interval",
             "query": ",".join(self.choices),
-            "auto": False,
-            "current": {"selected": True, "text": self.default, "value": self.default},
-            "options": [
-                {"selected": choice == self.default, "text": choice, "value": choice}
-                for choice in self.choices
-            ],
+            "auto": True,
+            "auto_count": self.parts,
+            "auto_min": self.least,
+            "current": auto,
+            "options": [auto, *rest],
             "refresh": 2,
             "hide": 0,
             "skipUrlSync": False,

@@ -5,11 +5,14 @@ The console draws what is here, `belfry verify` checks that every panel has data
 
 from observability.boards.answers import Answer, Backends, Span, ask
 from observability.boards.fields import attributes, seconds
-from observability.boards.model import Board, Panel, Target, Variable, load_all, load_board
-from observability.boards.variables import Values, asked_label, fill, resolve
+from observability.boards.model import Auto, Board, Panel, Target, Variable, load_all, load_board
+from observability.boards.variables import ALL, AUTO, Values, asked_label, fill, resolve
 
 __all__ = [
+    "ALL",
+    "AUTO",
     "Answer",
+    "Auto",
     "Backends",
     "Board",
     "Panel",

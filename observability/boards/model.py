@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from observability.boards.fields import seconds
+
 Json = dict[str, Any]
 
 _EMPTY = re.compile(r"\*\*Empty when all is well:\*\* (?P<why>.+)", re.DOTALL)
@@ -75,6 +77,18 @@ class Panel:
 
 
 @dataclass(frozen=True)
+class Auto:
+    """An interval that follows the time shown: one of `parts` of it, at the least `least` s."""
+
+    parts: int
+    least: float
+
+    def text(self, length: float) -> str:
+        """For a time shown of `length` seconds, as it stands in a query."""
+        return f"{round(max(self.least, length / self.parts))}s"
+
+
+@dataclass(frozen=True)
 class Variable:
     """What a reader may choose; `kind` is query, interval, custom or textbox."""
 
@@ -86,11 +100,12 @@ class Variable:
     include_all: bool
     all_value: str | None
     default: tuple[str, ...]
+    auto: Auto | None = None
 
 
 @dataclass(frozen=True)
 class Board:
-    """A whole dashboard; rows are panels of the kind `row`."""
+    """A whole dashboard; rows are panels of the kind `row`, `expr` is what an annotation asks."""
 
     uid: str
     title: str
@@ -122,11 +137,16 @@ def load_board(path: Path) -> Board:
             span=raw["time"]["from"].removeprefix("now-"),
             variables=tuple(_variable(one) for one in raw["templating"]["list"]),
             panels=tuple(_panels(raw["panels"])),
-            annotations=tuple(raw["annotations"]["list"]),
+            annotations=tuple(_asking(mark) for mark in raw["annotations"]["list"]),
             links=tuple(raw.get("links", [])),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path.name} is not a dashboard: {error!r}") from error
+
+
+def _asking(mark: Json) -> Json:
+    """What marks ask for is in their target, as in a panel's; before it stood in themselves."""
+    return mark | {"expr": mark.get("target", {}).get("expr") or mark.get("expr", "")}
 
 
 def _panels(raw: list[Json]) -> Iterator[Panel]:
@@ -163,4 +183,9 @@ def _variable(raw: Json) -> Variable:
         include_all=raw.get("includeAll", False),
         all_value=raw.get("allValue"),
         default=tuple(default) if isinstance(default, list) else (default,),
+        auto=_auto(raw) if raw.get("auto") else None,
     )
+
+
+def _auto(raw: Json) -> Auto:
+    return Auto(int(raw.get("auto_count", 30)), seconds(raw.get("auto_min", "")) or 10.0)

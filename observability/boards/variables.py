@@ -12,6 +12,8 @@ from observability.boards.model import Board, Variable
 from observability.query import Prometheus
 
 ALL = "$__all"
+#: The interval that follows the time shown; Grafana also writes it with the variable's name.
+AUTO = "$__auto"
 _SAID_FOR_ALL = frozenset({ALL, "All"})
 _LABEL_VALUES = re.compile(
     r"label_values\((?:(?P<selector>.+),\s*)?(?P<label>\w+)\s*\)$", re.DOTALL
@@ -33,8 +35,13 @@ class Values:
         """Whether the choice is "All"."""
         return self.chosen == (ALL,)
 
-    def text(self, kind: str, how: str | None) -> str:
-        """As it stands in a query of that kind of data source, formatted as asked for."""
+    def text(self, kind: str, how: str | None, length: float = 0.0) -> str:
+        """As it stands in a query of that kind of data source, formatted as asked for.
+
+        `length` is that of the time shown, in seconds.
+        """
+        if self.variable.auto and self.chosen == (AUTO,):
+            return self.variable.auto.text(length)
         if self.all_chosen and self.variable.all_value is not None:
             return self.variable.all_value
         values = self.choices if self.all_chosen else self.chosen
@@ -77,13 +84,14 @@ def fill(
         kind: prometheus, loki or jaeger: how multiple values are written.
         builtin: further ones by name, such as `__interval`.
     """
+    length = float((builtin or {}).get("__range_s", 0))
 
     def replaced(match: re.Match[str]) -> str:
         name = match["braced"] or match["plain"]
         if builtin and name in builtin:
             return builtin[name]
         if name in values:
-            return values[name].text(kind, match["format"])
+            return values[name].text(kind, match["format"], length)
         return match.group()
 
     return _REFERENCE.sub(replaced, text)
@@ -102,7 +110,8 @@ async def _choices(
     variable: Variable, before: Mapping[str, Values], prometheus: Prometheus
 ) -> tuple[str, ...]:
     if variable.kind in {"interval", "custom"}:
-        return tuple(one.strip() for one in variable.query.split(","))
+        listed = tuple(one.strip() for one in variable.query.split(","))
+        return (AUTO, *listed) if variable.auto else listed
     if variable.kind != "query":
         return variable.default
     asked = asked_label(variable)
@@ -120,6 +129,8 @@ def _chosen(
     named = [value for value in given or () if typed or value not in _SAID_FOR_ALL]
     if variable.include_all and len(named) < len(given or ()):
         return (ALL,)
+    if variable.auto and next(iter(named or variable.default), AUTO).startswith(AUTO):
+        return (AUTO,)
     if named:
         return tuple(named) if variable.multi else (named[0],)
     if variable.default and (variable.default != ("",) or variable.kind == "textbox"):

@@ -1,11 +1,13 @@
 """Addresses of the console's views, and Grafana's addresses as the console's own."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from urllib.parse import parse_qs, quote, urlencode
 
 from observability.console.timerange import TimeRange
 
+_PASSED_ON = re.compile(r"\$\{(?P<name>\w+):queryparam\}")
 LAST_HALF_HOUR = TimeRange("now-30m", "now")
 
 
@@ -63,19 +65,30 @@ def from_explore(query: Mapping[str, str]) -> str:
     return "/dashboards"
 
 
-def with_values(template: str, values: Mapping[str, str], span: TimeRange) -> str:
+def with_values(
+    template: str,
+    values: Mapping[str, str],
+    span: TimeRange,
+    chosen: Mapping[str, Sequence[str]],
+) -> str:
     """A data link of a dashboard with `${__value.text}` and its like filled in.
 
     Args:
         template: as it stands in the dashboard.
         values: by the reference's name, such as `__value.text`.
         span: the time that is shown.
+        chosen: values of the dashboard's variables, which `${name:queryparam}` passes on.
     """
     filled = template.replace("${__url_time_range}", span.query())
+    filled = _PASSED_ON.sub(lambda found: _passed_on(found["name"], chosen), filled)
     known = {"__from": span.start, "__to": span.end, **values}
     for name, value in known.items():
         filled = filled.replace(f"${{{name}}}", quote(value, safe=""))
     return local(filled)
+
+
+def _passed_on(name: str, chosen: Mapping[str, Sequence[str]]) -> str:
+    return urlencode([(f"var-{name}", value) for value in chosen.get(name, ())])
 
 
 def local(address: str) -> str:

@@ -1,10 +1,12 @@
 """Who calls whom: a map of services as SVG, each node and edge a link, and the same as a table."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from observability.boards import Answer, Panel
 from observability.console import addresses, units
+from observability.console.charts import fields
 from observability.console.charts.layout import Box, Place, arrow, place
 from observability.console.charts.view import View
 from observability.console.markup import Markup, element, join, link, table
@@ -83,18 +85,35 @@ def draw(panel: Panel, answers: Sequence[Answer], view: View) -> Markup:
         name: Figures(rate=sum(e.figures.rate or 0.0 for e in edges if e.server == name) or None)
         for name in names
     }
-    return picture(ServiceMap(nodes, edges), view.shown, panel.title)
+    return picture(ServiceMap(nodes, edges), view.shown, panel.title, _way(panel, view))
 
 
-def picture(found: ServiceMap, shown: TimeRange, title: str) -> Markup:
-    """The map and, folded, its table."""
+def _way(panel: Panel, view: View) -> Callable[[str], str]:
+    """Where a node leads: the dashboard names a link of the field that holds nodes' names."""
+    named = fields.overrides(panel, "title").get("links", [])
+
+    def to(name: str) -> str:
+        if not named:
+            return addresses.service(name, view.shown)
+        return addresses.with_values(
+            named[0]["url"], {"__value.raw": name}, view.shown, view.chosen
+        )
+
+    return to
+
+
+def picture(
+    found: ServiceMap, shown: TimeRange, title: str, to: Callable[[str], str] | None = None
+) -> Markup:
+    """The map and, folded, its table; `to` tells where a service's node leads."""
+    to = to or partial(addresses.service, span=shown)
     places = place(list(found.nodes), [(edge.client, edge.server) for edge in found.edges])
     columns = 1 + max((one.column for one in places.values()), default=0)
     rows = max((one.row for one in places.values()), default=0.0) + 1
     width = 2 * _MARGIN + (columns - 1) * _COLUMN + _BOX.width
     height = 2 * _MARGIN + (rows - 1) * _ROW + _BOX.height
     drawn = [_edge(one, places, shown) for one in found.edges if one.client != one.server]
-    boxes = [_node(name, figures, places[name], shown) for name, figures in found.nodes.items()]
+    boxes = [_node(name, figures, places[name], to(name)) for name, figures in found.nodes.items()]
     svg = element(
         "svg",
         element("title", title),
@@ -106,14 +125,14 @@ def picture(found: ServiceMap, shown: TimeRange, title: str) -> Markup:
         role="group",
         aria_label=f"{title}: the table below has the same figures",
     )
-    return element("div", svg, class_="scroll mapframe") + _table(found, shown, title)
+    return element("div", svg, class_="scroll mapframe") + _table(found, to, title)
 
 
 def _at(spot: Place) -> tuple[float, float]:
     return _MARGIN + spot.column * _COLUMN, _MARGIN + spot.row * _ROW
 
 
-def _node(name: str, figures: Figures, spot: Place, shown: TimeRange) -> Markup:
+def _node(name: str, figures: Figures, spot: Place, to: str) -> Markup:
     x, y = _at(spot)
     lines = figures.words.split(" · ")
     return element(
@@ -121,7 +140,7 @@ def _node(name: str, figures: Figures, spot: Place, shown: TimeRange) -> Markup:
         element("rect", x=f"{x:.0f}", y=f"{y:.0f}", width=_BOX.width, height=_BOX.height, rx=8),
         element("text", name, x=f"{x + 12:.0f}", y=f"{y + 24:.0f}", class_="name"),
         element("text", " · ".join(lines), x=f"{x + 12:.0f}", y=f"{y + 46:.0f}"),
-        href=addresses.service(name, shown),
+        href=to,
         class_=f"node {figures.state}",
         aria_label=f"{name}: {figures.words}",
     )
@@ -147,9 +166,9 @@ def _edge(one: Edge, places: Mapping[str, Place], shown: TimeRange) -> Markup:
     )
 
 
-def _table(found: ServiceMap, shown: TimeRange, title: str) -> Markup:
+def _table(found: ServiceMap, to: Callable[[str], str], title: str) -> Markup:
     services = [
-        ["", link(name, addresses.service(name, shown)), *_cells(figures)]
+        ["", link(name, to(name)), *_cells(figures)]
         for name, figures in sorted(found.nodes.items())
     ]
     calls = [

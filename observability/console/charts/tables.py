@@ -10,7 +10,7 @@ from observability.console.charts import fields
 from observability.console.charts.stat import value_text
 from observability.console.charts.view import View
 from observability.console.markup import Markup, element, join, link, table
-from observability.console.timerange import TimeRange, moment
+from observability.console.timerange import moment
 from observability.query import Trace
 
 Json = dict[str, Any]
@@ -24,7 +24,7 @@ def draw(panel: Panel, answers: Sequence[Answer], view: View) -> Markup:
     if traces:
         return traces_table(traces, panel.title)
     columns, rows = arranged(panel, merged(answers))
-    cells = [[_cell(panel, name, row, view.shown) for name in columns] for row in rows[:_MOST]]
+    cells = [[_cell(panel, name, row, view) for name in columns] for row in rows[:_MOST]]
     return table(columns, cells, panel.title)
 
 
@@ -91,7 +91,7 @@ def _by(column: str) -> Callable[[Row], tuple[bool, float, str]]:
     return key
 
 
-def _cell(panel: Panel, name: str, row: Row, shown: TimeRange) -> Markup:
+def _cell(panel: Panel, name: str, row: Row, view: View) -> Markup:
     value = row.get(name)
     field = fields.settings(panel, name)
     text, shade = value_text(field, value) if isinstance(value, float) else (str(value or ""), None)
@@ -102,7 +102,7 @@ def _cell(panel: Panel, name: str, row: Row, shown: TimeRange) -> Markup:
     links = fields.overrides(panel, name).get("links", []) if text else []
     inner: list[object] = [text]
     for number, one in enumerate(links):
-        to = addresses.with_values(one["url"], known, shown)
+        to = addresses.with_values(one["url"], known, view.shown, view.chosen)
         inner = [link(text, to)] if number == 0 else [*inner, " ", _small(one["title"], to)]
     style = f"--shade:{shade}" if shade and coloured else None
     return element("span", join(inner), class_="shaded" if style else None, style=style)

@@ -214,12 +214,14 @@ def _trace_link(one: Exemplar, unit: str) -> Markup:
 
 def _linked(panel: Panel, name: str, series: Series, view: View) -> Markup:
     service = series.labels.get("service_name")
+    listed = panel.defaults.get("links", [])
     links: list[object] = []
-    if service:
+    if service and not listed:
         links = [" ", link("service", addresses.service(service, view.shown))]
-    for one in panel.defaults.get("links", []):
-        values = {f"__field.labels.{key}": value for key, value in series.labels.items()}
-        links += [" ", link(one["title"], addresses.with_values(one["url"], values, view.shown))]
+    values = {f"__field.labels.{key}": value for key, value in series.labels.items()}
+    for one in listed:
+        to = addresses.with_values(one["url"], values, view.shown, view.chosen)
+        links += [" ", link(one["title"], to)]
     return join([name, *links])
 
 

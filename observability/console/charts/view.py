@@ -1,7 +1,7 @@
 """What drawers are given beside the answers."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from observability.boards import Span
 from observability.console.timerange import TimeRange
@@ -18,8 +18,9 @@ class Mark:
 
 @dataclass(frozen=True)
 class View:
-    """The time that is shown, and what happened in it."""
+    """The time that is shown, what happened in it, and what is chosen of each variable."""
 
     shown: TimeRange
     span: Span
     marks: Sequence[Mark] = ()
+    chosen: Mapping[str, Sequence[str]] = field(default_factory=dict)

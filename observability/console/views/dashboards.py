@@ -7,7 +7,7 @@ from fastapi import APIRouter, HTTPException, Request, Response
 from fastapi.responses import HTMLResponse
 from markdown_it import MarkdownIt
 
-from observability.boards import Answer, Board, Panel, Span, Values, ask, resolve
+from observability.boards import ALL, AUTO, Board, Panel, Span, Values, ask, resolve
 from observability.console import addresses, timerange
 from observability.console.charts import View, draw
 from observability.console.charts.view import Mark
@@ -20,7 +20,6 @@ from observability.console.timerange import TimeRange
 from observability.query import BackendError
 
 _MARKDOWN = MarkdownIt("commonmark", {"html": False})
-_ALL = "$__all"
 _REFRESH = "10"
 #: Of the grid, on a large screen.
 _ROWS_IN_VIEW = 18
@@ -119,13 +118,12 @@ class _Showing:
 
     async def _drawn(self, panel: Panel) -> Markup:
         span = self.shown.span()
+        values = await self._values()
         happened, answers = await asyncio.gather(
-            self._marks(panel, span), self._answers(panel, span)
+            self._marks(panel, span), ask(panel, values, span, self.context.backends)
         )
-        return draw(panel, answers, View(self.shown, span, happened))
-
-    async def _answers(self, panel: Panel, span: Span) -> list[Answer]:
-        return await ask(panel, await self._values(), span, self.context.backends)
+        chosen = {name: one.chosen for name, one in values.items()}
+        return draw(panel, answers, View(self.shown, span, happened, chosen))
 
     async def _marks(self, panel: Panel, span: Span) -> list[Mark]:
         return await marks(self.context, span) if panel.kind == "timeseries" else []
@@ -157,8 +155,8 @@ def _variable(values: Values) -> Markup:
     if one.kind == "textbox":
         box = Markup('<input name="{}" value="{}">').format(name, values.chosen[0])
         return element("label", label, box)
-    options = [(_ALL, "All")] if one.include_all else []
-    options += [(value, value) for value in values.choices]
+    options = [(ALL, "All")] if one.include_all else []
+    options += [(value, "Auto" if value == AUTO else value) for value in values.choices]
     options += [(v, v) for v in values.chosen if v not in dict(options)]
     several = len(values.chosen) > 1
     listed = [option(value, text, selected=value in values.chosen) for value, text in options]

@@ -87,7 +87,7 @@ def test_links_to_grafana_stay_in_the_console() -> None:
     """Dashboards, traces and log searches that a data link names."""
     shown = TimeRange("now-5m", "now")
     link = "/d/service-detail?${__url_time_range}&var-service=${__value.text}"
-    assert addresses.with_values(link, {"__value.text": "a&b"}, shown) == (
+    assert addresses.with_values(link, {"__value.text": "a&b"}, shown, {}) == (
         "/dashboards/service-detail?from=now-5m&to=now&var-service=a%26b"
     )
     pane = {"queries": [{"datasource": {"type": "loki"}, "expr": '{a="b"}'}], "range": {}}
@@ -96,6 +96,16 @@ def test_links_to_grafana_stay_in_the_console() -> None:
     assert addresses.from_explore({"panes": json.dumps({"a": jaeger})}) == "/traces/abc"
     assert addresses.from_explore({"panes": "nonsense"}) == "/traces"
     assert addresses.from_explore({"panes": "[1]"}) == "/traces"
+
+
+def test_a_link_takes_along_what_is_chosen() -> None:
+    """Each value of a variable that the link passes on, in the form that an address has."""
+    link = "/d/slo?${__url_time_range}&${environment:queryparam}&${interval:queryparam}"
+    chosen = {"environment": ("live", "a&b"), "interval": ("$__auto",), "service": ("cart",)}
+    assert addresses.with_values(link, {}, TimeRange("now-5m", "now"), chosen) == (
+        "/dashboards/slo?from=now-5m&to=now"
+        "&var-environment=live&var-environment=a%26b&var-interval=%24__auto"
+    )
 
 
 def test_text_from_outside_is_escaped() -> None:
