@@ -4,7 +4,7 @@ from dashboards.kit.board import Dashboard, Row
 from dashboards.kit.links import to_traces
 from dashboards.kit.model import Look, Meaning
 from dashboards.kit.panels import logs, stat, timeseries
-from dashboards.kit.promql import ENVIRONMENT, rate, total
+from dashboards.kit.promql import ENVIRONMENT, rate, series, total
 from dashboards.kit.queries import Loki, Prom
 from dashboards.kit.style import EVENTS_PER_SECOND, PER_SECOND, above
 from dashboards.kit.variables import ENVIRONMENT as ENVIRONMENT_VARIABLE
@@ -16,14 +16,21 @@ _REFUSED = 'http_response_status_code=~"401|403"'
 _FAILED_SIGN_INS = 'outcome!~"ok|success|succeeded"'
 
 _NOW = Row(
-    "In the time shown",
+    "Now, and in the time shown",
     [
+        stat(
+            "Audit trail: breaks",
+            Prom(f"sum(max by (chain) ({series('audit_chain_breaks', ENVIRONMENT)}))"),
+            says=Meaning("0.", "`belfry audit verify` names the place; runbook AuditChainBroken."),
+            look=Look(steps=above(1), decimals=0),
+            size=(6, 4),
+        ),
         stat(
             "Sign-ins that failed",
             counted("shop_sign_ins_total", _FAILED_SIGN_INS, ENVIRONMENT),
             says=Meaning("A few: people mistype.", "Many within minutes: someone tries passwords."),
             look=Look(steps=above(20, 100), decimals=0),
-            size=(8, 4),
+            size=(6, 4),
         ),
         stat(
             "Requests refused (401, 403)",
@@ -32,14 +39,14 @@ _NOW = Row(
                 "A few: sessions end.", "Many: tokens are forged or stolen; see by route."
             ),
             look=Look(steps=above(50, 500), decimals=0),
-            size=(8, 4),
+            size=(6, 4),
         ),
         stat(
             "Requests to unknown addresses",
             counted(_SERVED, 'http_route="unmatched"', ENVIRONMENT),
             says=Meaning("A few.", "Many: a scanner, or a broken link on our own pages."),
             look=Look(steps=above(50, 500), decimals=0),
-            size=(8, 4),
+            size=(6, 4),
         ),
     ],
 )

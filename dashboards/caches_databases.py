@@ -6,7 +6,7 @@ from dashboards.kit.model import Look, Meaning
 from dashboards.kit.panels import heatmap, timeseries
 from dashboards.kit.promql import ENVIRONMENT, SERVICE, mean, quantile, rate, series, total
 from dashboards.kit.queries import Prom
-from dashboards.kit.style import EVENTS_PER_SECOND, RATIO, SECONDS, above, below
+from dashboards.kit.style import EVENTS_PER_SECOND, RATIO, SECONDS, above, at_least, below
 from dashboards.kit.tables import Column, Lines, table
 from dashboards.kit.variables import ENVIRONMENT as ENVIRONMENT_VARIABLE
 from dashboards.kit.variables import INTERVAL, SERVICES
@@ -16,6 +16,9 @@ _HERE = (SERVICE, ENVIRONMENT)
 _HITS = rate("cache_requests_total", 'result="hit"', *_HERE)
 _LOOKUPS = rate("cache_requests_total", *_HERE)
 _STATEMENT = ("db_namespace", "db_operation_name")
+_POOL = ("service_name", "instance", "db_namespace")
+_USED = series("db_client_connection_count", 'state="used"', *_HERE)
+_MOST = series("db_client_connection_max", *_HERE)
 _TRACES = (to_traces("${__field.labels.service_name}"),)
 
 _CACHES = Row(
@@ -51,6 +54,35 @@ _CACHES = Row(
                 quiet="no stale answer was ever given.",
             ),
             look=Look(unit=EVENTS_PER_SECOND, steps=above(0.1, 1)),
+        ),
+        timeseries(
+            "Age of what is served, 95th percentile",
+            Prom(quantile(0.95, "cache_age_seconds", *_HERE, by=("cache",)), "{{cache}}"),
+            says=Meaning(
+                "Below what is promised: 10 s for products, 30 s for quotes.",
+                "Older: changes are not told to the caches, or what is behind them is away.",
+            ),
+            look=Look(unit=SECONDS, steps=above(10, 30)),
+            size=(12, 8),
+        ),
+        timeseries(
+            "Shared cache",
+            Prom(
+                total(
+                    series("cache_shared_available", *_HERE),
+                    "service_name",
+                    "instance",
+                    using="min",
+                ),
+                "{{instance}}",
+            ),
+            says=Meaning(
+                "At 1 for each replica.",
+                "At 0 it is away: each replica caches by itself. Runbook RedisDown.",
+                quiet="no cache is shared: each replica has its own.",
+            ),
+            look=Look(decimals=0, maximum=1, steps=at_least(1), links=_TRACES),
+            size=(12, 8),
         ),
     ],
 )
@@ -93,6 +125,7 @@ _DATABASES = Row(
             ),
             says=Meaning("One dark band below 5 ms.", "A band above: locks, or a slow disk."),
             unit=SECONDS,
+            size=(8, 8),
         ),
         timeseries(
             "Connections of the pools",
@@ -103,8 +136,20 @@ _DATABASES = Row(
             says=Meaning(
                 "Some idle.", "None idle: requests wait for a connection; look for long statements."
             ),
-            size=(12, 8),
+            size=(8, 8),
             style="stacked",
+        ),
+        timeseries(
+            "Pools in use, the fullest replica",
+            Prom(
+                f"max by (db_namespace) ({total(_USED, *_POOL)} / {total(_MOST, *_POOL)})",
+                "{{db_namespace}}",
+            ),
+            says=Meaning(
+                "Well below 90 %.",
+                "Near 100 %: requests wait for a connection. Runbook DatabasePoolExhausted.",
+            ),
+            look=Look(unit=RATIO, steps=above(0.7, 0.9), maximum=1),
         ),
         table(
             "Statements in figures",

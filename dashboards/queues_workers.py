@@ -6,12 +6,13 @@ from dashboards.kit.model import Look, Meaning
 from dashboards.kit.panels import logs, stat, timeseries
 from dashboards.kit.promql import ENVIRONMENT, or_zero, quantile, rate, series, total
 from dashboards.kit.queries import Loki, Prom
-from dashboards.kit.style import EVENTS_PER_SECOND, SECONDS, above
+from dashboards.kit.style import EVENTS_PER_SECOND, SECONDS, above, at_least
 from dashboards.kit.variables import ENVIRONMENT as ENVIRONMENT_VARIABLE
 from dashboards.kit.variables import INTERVAL, LabelValues
-from dashboards.shared import counted
+from dashboards.shared import LINKS, counted, from_order_to_shipment
 
 _NAME = "messaging_destination_name"
+_OF_SERVICE = "{{service_name}}"
 _QUEUE = f'{_NAME}=~"$queue"'
 _HERE = (_QUEUE, ENVIRONMENT)
 _DEPTH = series("messaging_queue_depth", *_HERE)
@@ -56,7 +57,7 @@ _NOW = Row(
             "Workers up",
             Prom(f"sum({_WORKERS})"),
             says=Meaning("As many as were asked for.", "`belfry scale worker=3`."),
-            look=Look(steps=[{"color": "red", "value": None}, {"color": "green", "value": 1}]),
+            look=Look(steps=at_least(1)),
         ),
     ],
 )
@@ -86,6 +87,40 @@ _WAITING = Row(
             says=Meaning("Below a second.", "High, queue empty: worked off in bursts."),
             look=Look(unit=SECONDS, links=(to_traces("worker"),)),
         ),
+    ],
+)
+
+_ENDS = Row(
+    "Before the queue, and behind it",
+    [
+        timeseries(
+            "Outboxes: events waiting",
+            Prom(
+                total(series("outbox_unsent_events", ENVIRONMENT), "service_name", using="max"),
+                _OF_SERVICE,
+            ),
+            says=Meaning(
+                "Near 0.", "A ramp: the queue takes nothing; nothing is lost. See the broker."
+            ),
+            look=Look(decimals=0, steps=above(20, 200), links=LINKS),
+        ),
+        timeseries(
+            "Outboxes: age of the oldest event",
+            Prom(
+                total(
+                    series("outbox_oldest_event_age_seconds", ENVIRONMENT),
+                    "service_name",
+                    using="max",
+                ),
+                _OF_SERVICE,
+            ),
+            says=Meaning(
+                "Below a second or two.",
+                "A straight climb: the relay stands still. With few waiting: no queue wants it.",
+            ),
+            look=Look(unit=SECONDS, steps=above(10, 60), links=LINKS),
+        ),
+        from_order_to_shipment((8, 8)),
     ],
 )
 
@@ -155,5 +190,5 @@ DASHBOARD = Dashboard(
         LabelValues("queue", "Queue", "messaging_queue_depth", _NAME),
         INTERVAL,
     ),
-    rows=(_NOW, _WAITING, _THROUGHPUT, _LOG),
+    rows=(_NOW, _WAITING, _ENDS, _THROUGHPUT, _LOG),
 )

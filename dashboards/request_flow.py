@@ -4,7 +4,7 @@ from dashboards.kit.board import Dashboard, Row
 from dashboards.kit.links import to_dashboard, to_traces
 from dashboards.kit.model import Look, Meaning
 from dashboards.kit.panels import node_graph, timeseries, traces
-from dashboards.kit.promql import ENVIRONMENT, SERVICE, quantile, rate, share, total
+from dashboards.kit.promql import ENVIRONMENT, SERVICE, mean, quantile, rate, share, total
 from dashboards.kit.queries import Prom, ServiceMap, TraceSearch
 from dashboards.kit.style import PER_SECOND, RATIO, SECONDS, above
 from dashboards.kit.tables import Column, Lines, table
@@ -17,6 +17,7 @@ _STATEMENTS = "db_client_operation_duration_seconds_count"
 _SPANS = "traces_span_metrics_calls_total"
 _SPAN_TIME = "traces_span_metrics_duration_seconds"
 _FAILED = 'http_response_status_code!~"[1-4].."'
+_HERE = (SERVICE, ENVIRONMENT)
 _EDGE = ("service_name", "server_address")
 _SERVICE_LINK = (to_dashboard("Service", "service-detail", service="${__value.text}"),)
 
@@ -80,7 +81,6 @@ _CHATTY = Row(
                 "A step up after a deploy: a call in a loop. A climb under load: retries.",
             ),
             look=Look(decimals=1),
-            size=(12, 8),
         ),
         timeseries(
             "Statements per request",
@@ -94,10 +94,20 @@ _CHATTY = Row(
                 "Grows with the amount of data: one statement for each row, where one would do.",
             ),
             look=Look(decimals=1),
-            size=(12, 8),
+        ),
+        timeseries(
+            "Calls to others per request, by route of the service",
+            Prom(mean("http_server_upstream_calls", *_HERE, by=("http_route",)), "{{http_route}}"),
+            says=Meaning(
+                "Level: what the code of a route needs.",
+                "The route that rises is the chatty one: its traces show the calls.",
+                quiet="it calls no other service.",
+            ),
+            look=Look(decimals=1, links=(to_traces("$service"),)),
         ),
     ],
 )
+
 
 _OPERATIONS = Row(
     "Operations, from the spans",

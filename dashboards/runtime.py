@@ -14,6 +14,7 @@ from dashboards.kit.style import (
     RATIO,
     SECONDS,
     above,
+    at_least,
 )
 from dashboards.kit.tables import Column, Lines, table
 from dashboards.kit.variables import ENVIRONMENT as ENVIRONMENT_VARIABLE
@@ -112,7 +113,7 @@ _REST = Row(
             Column(
                 "Up",
                 total(series("up", *_JOB), *_EACH),
-                Look(steps=[{"color": "red", "value": None}, {"color": "green", "value": 1}]),
+                Look(steps=at_least(1)),
                 coloured=True,
             ),
             Column("Memory", total(_MEMORY, *_EACH), Look(unit=BYTES)),

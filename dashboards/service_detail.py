@@ -15,6 +15,7 @@ from dashboards.kit.promql import (
     series,
     share,
     total,
+    with_version,
 )
 from dashboards.kit.queries import Loki, Prom, TraceSearch
 from dashboards.kit.style import (
@@ -25,6 +26,7 @@ from dashboards.kit.style import (
     RATIO,
     SECONDS,
     above,
+    at_least,
 )
 from dashboards.kit.tables import Column, Lines, table
 from dashboards.kit.variables import ENVIRONMENT as ENVIRONMENT_VARIABLE
@@ -39,6 +41,8 @@ _HERE = (SERVICE, INSTANCE, ENVIRONMENT)
 _ROUTE = ("http_request_method", "http_route")
 _REQUESTS = rate(f"{_DURATION}_count", *_HERE)
 _FAILURES = rate(f"{_DURATION}_count", _FAILED, *_HERE)
+_UP = series("up", 'job="services"', *_HERE)
+_STARTED = series("process_start_time_seconds", 'job="services"', *_HERE)
 _TRACES = (to_traces("$service"), to_logs("$service"))
 _LOG_STREAM = '{service_name="$service", deployment_environment_name=~"$environment"}'
 
@@ -47,9 +51,9 @@ _NOW = Row(
     [
         stat(
             "Replicas up",
-            Prom(total(series("up", 'job="services"', *_HERE))),
+            Prom(total(_UP)),
             says=Meaning("As many as were asked for.", "`belfry status` and `belfry logs NAME`."),
-            look=Look(steps=[{"color": "red", "value": None}, {"color": "green", "value": 1}]),
+            look=Look(steps=at_least(1)),
         ),
         stat(
             "Requests",
@@ -80,6 +84,40 @@ _NOW = Row(
             Prom(f"time() - {total(series('process_start_time_seconds', *_HERE), using='max')}"),
             says=Meaning("Since the last deploy.", "Small again and again: it crashes; see logs."),
             look=Look(unit=SECONDS, decimals=0),
+        ),
+    ],
+)
+
+_STATE = Row(
+    "Fit for work, and which version",
+    [
+        timeseries(
+            "Readiness checks that fail",
+            Prom(
+                f"max by (instance, check) (1 - {series('service_ready', *_HERE)})",
+                "{{instance}} {{check}}",
+            ),
+            says=Meaning(
+                "At 0.",
+                "At 1: it answers and cannot do its work; runbook NotReady. To and fro: flapping.",
+                quiet="it reports no checks of its readiness.",
+            ),
+            look=Look(decimals=0, maximum=1, steps=above(1)),
+            size=(12, 6),
+        ),
+        table(
+            "Versions",
+            Column("Replicas", f"sum by (service_version) ({with_version(_UP)})"),
+            Column(
+                "Running for",
+                f"time() - max by (service_version) ({with_version(_STARTED)})",
+                Look(unit=SECONDS, decimals=0),
+            ),
+            lines=Lines({"service_version": "Version"}),
+            says=Meaning(
+                "One.", "Two: a deploy is under way, or it stopped halfway; runbook VersionSkew."
+            ),
+            size=(12, 6),
         ),
     ],
 )
@@ -313,5 +351,5 @@ DASHBOARD = Dashboard(
     title="Service detail",
     description="What is the matter with this service, and why?",
     variables=(ENVIRONMENT_VARIABLE, ONE_SERVICE, INSTANCES, INTERVAL),
-    rows=(_NOW, _ROUTES, _DEPENDENCIES, _SATURATION, _EVIDENCE),
+    rows=(_NOW, _STATE, _ROUTES, _DEPENDENCIES, _SATURATION, _EVIDENCE),
 )

@@ -1,7 +1,7 @@
 """What stands on more than one dashboard: services by their signals, alerts that fire."""
 
 from dashboards.kit.links import to_dashboard, to_logs, to_traces
-from dashboards.kit.model import Look, Meaning, Panel
+from dashboards.kit.model import Look, Meaning, Panel, Size
 from dashboards.kit.panels import timeseries
 from dashboards.kit.promql import (
     ENVIRONMENT,
@@ -77,4 +77,17 @@ def latency_by_service() -> Panel:
             "Click a dot high up: the trace shows where the time went.",
         ),
         look=Look(unit=SECONDS, steps=above(0.25, 0.5), links=LINKS),
+    )
+
+
+def from_order_to_shipment(size: Size) -> Panel:
+    """How long customers wait for their parcel to be on its way."""
+    waited = "shop_order_to_shipment_seconds"
+    return timeseries(
+        "From order to shipment",
+        Prom(quantile(0.5, waited, ENVIRONMENT), "p50"),
+        Prom(quantile(0.95, waited, ENVIRONMENT), "p95", exemplar=True),
+        says=Meaning("Seconds.", "Look at the queue's depth and its workers."),
+        look=Look(unit=SECONDS, steps=above(30, 120)),
+        size=size,
     )

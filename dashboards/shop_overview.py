@@ -28,6 +28,7 @@ from dashboards.shared import (
     REQUESTS,
     STACK,
     failures_by_service,
+    from_order_to_shipment,
     latency_by_service,
     service_links,
 )
@@ -141,15 +142,37 @@ _BUSINESS = Row(
             size=(6, 8),
             style="stacked",
         ),
+        from_order_to_shipment((6, 8)),
         timeseries(
-            "From order to shipment",
-            Prom(quantile(0.5, "shop_order_to_shipment_seconds", ENVIRONMENT), "p50"),
+            "Orders not finished",
             Prom(
-                quantile(0.95, "shop_order_to_shipment_seconds", ENVIRONMENT), "p95", exemplar=True
+                f"max({series('shop_orders_unfinished', ENVIRONMENT)})",
+                "orders",
             ),
-            says=Meaning("Seconds.", "Look at the queue's depth and its workers."),
-            look=Look(unit=SECONDS, steps=above(30, 120)),
-            size=(6, 8),
+            says=Meaning(
+                "A handful: those on their way.",
+                "A ramp: paid for and not shipped; look at the queue, then at shipping.",
+            ),
+            look=Look(decimals=0, steps=above(50, 200)),
+        ),
+        timeseries(
+            "Oldest order not finished",
+            Prom(f"max({series('shop_orders_unfinished_oldest_age_seconds', ENVIRONMENT)})", "age"),
+            says=Meaning(
+                "Seconds.",
+                "Minutes: its trace says where it waits. At ten, checkout takes it up again.",
+            ),
+            look=Look(unit=SECONDS, steps=above(30, 600)),
+        ),
+        timeseries(
+            "Reservations of stock by outcome",
+            Prom(total(rate("shop_reservations_total", ENVIRONMENT), "outcome"), "{{outcome}}"),
+            says=Meaning(
+                "As many committed as held.",
+                "Refused: sold out. Released or expired: payments fail, or customers go away.",
+            ),
+            look=Look(unit=EVENTS_PER_SECOND),
+            style="stacked",
         ),
     ],
 )

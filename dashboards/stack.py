@@ -3,7 +3,7 @@
 from dashboards.kit.board import Dashboard, Row
 from dashboards.kit.model import Look, Meaning
 from dashboards.kit.panels import stat, timeseries, value_names
-from dashboards.kit.promql import or_zero, quantile, rate, series, total
+from dashboards.kit.promql import increase, or_zero, quantile, rate, series, total
 from dashboards.kit.queries import Prom
 from dashboards.kit.style import (
     BYTES,
@@ -13,6 +13,8 @@ from dashboards.kit.style import (
     RATIO,
     SECONDS,
     above,
+    at_least,
+    below,
 )
 from dashboards.kit.tables import Column, Lines, table
 from dashboards.kit.variables import INTERVAL
@@ -21,8 +23,22 @@ from dashboards.shared import counted
 _COLLECTOR = 'service_name="collector"'
 _JAEGER = 'service_name="jaeger"'
 _LINES_IN = "otelcol_receiver_accepted_log_records_total"
+_FREE = "system_filesystem_free_bytes"
+_SIZE = "system_filesystem_size_bytes"
 _SENT = "otelcol_exporter_sent_"
 _FAILED = "otelcol_exporter_send_failed_"
+_FULL = "otelcol_exporter_enqueue_failed_"
+
+
+def _failed_rules() -> Prom:
+    """Those of Prometheus and of Loki together."""
+    metrics = (
+        "prometheus_rule_evaluation_failures_total",
+        "loki_prometheus_rule_evaluation_failures_total",
+    )
+    sums = [f"({or_zero(total(increase(metric)))})" for metric in metrics]
+    return Prom(" + ".join(sums), instant=True)
+
 
 _NOW = Row(
     "Now",
@@ -33,7 +49,7 @@ _NOW = Row(
             says=Meaning("100 %.", "Runbook BackendDown; the table below names it."),
             look=Look(
                 unit=RATIO,
-                steps=[{"color": "red", "value": None}, {"color": "green", "value": 1}],
+                steps=at_least(1),
             ),
         ),
         stat(
@@ -42,7 +58,7 @@ _NOW = Row(
             says=Meaning("100 %.", "`belfry status`; each target that is missing is a blind spot."),
             look=Look(
                 unit=RATIO,
-                steps=[{"color": "red", "value": None}, {"color": "green", "value": 1}],
+                steps=at_least(1),
             ),
         ),
         stat(
@@ -59,8 +75,8 @@ _NOW = Row(
         ),
         stat(
             "Rules that failed",
-            counted("prometheus_rule_evaluation_failures_total"),
-            says=Meaning("0.", "`belfry logs prometheus` names the rule."),
+            _failed_rules(),
+            says=Meaning("0.", "`belfry logs prometheus` or `belfry logs loki` names the rule."),
             look=Look(steps=above(1), decimals=0),
         ),
         stat(
@@ -116,7 +132,15 @@ _FLOW = Row(
             ),
             Prom(total(rate(f"{_FAILED}spans_total", _COLLECTOR)), "spans failed"),
             Prom(total(rate(f"{_FAILED}log_records_total", _COLLECTOR)), "log lines failed"),
-            says=Meaning("0.", "Refused: memory limit or full queue. Failed: the log says why."),
+            Prom(or_zero(total(rate(f"{_FULL}spans_total", _COLLECTOR))), "spans: queue full"),
+            Prom(
+                or_zero(total(rate(f"{_FULL}log_records_total", _COLLECTOR))),
+                "log lines: queue full",
+            ),
+            Prom(or_zero(total(rate("loki_discarded_samples_total"))), "log lines: Loki discards"),
+            says=Meaning(
+                "0.", "Refused: memory limit. Queue full: lost. Failed, discards: the log says why."
+            ),
             look=Look(unit=EVENTS_PER_SECOND, steps=above(0.1)),
             size=(6, 8),
         ),
@@ -150,7 +174,7 @@ _SENDERS = Row(
             ),
             says=Meaning(
                 "0.",
-                "What is dropped is gone; bring back the Collector.",
+                "What is dropped is gone: bring back the Collector. stdout: nobody reads it.",
                 quiet="nothing was ever dropped.",
             ),
             look=Look(unit=EVENTS_PER_SECOND),
@@ -234,6 +258,56 @@ _STORES = Row(
     ],
 )
 
+_TOLD = Row(
+    "Who is told: from the inbox to people",
+    [
+        timeseries(
+            "Inbox: notifications a minute",
+            Prom(f"60 * {total(rate('inbox_notifications_total'), 'status')}", "{{status}}"),
+            says=Meaning(
+                "As many resolved as firing, a little later.",
+                "None while alerts fire: the way from Alertmanager to the console is broken.",
+            ),
+            size=(6, 8),
+            style="bars",
+        ),
+        timeseries(
+            "Inbox: alerts left out",
+            Prom(total(rate("inbox_alerts_left_out_total"), "reason"), "{{reason}}"),
+            says=Meaning(
+                "0.",
+                "truncated: more rings at once than fits. unreadable: the console's log says why.",
+            ),
+            look=Look(unit=EVENTS_PER_SECOND, steps=above(0.001)),
+            size=(6, 8),
+        ),
+        timeseries(
+            "Deliveries to receivers",
+            Prom(
+                total(rate("alert_deliveries_total"), "receiver", "outcome"),
+                "{{receiver}} {{outcome}}",
+            ),
+            says=Meaning(
+                "delivered.",
+                "failed: it is tried again. refused: never taken; runbook ReceiverFailing.",
+                quiet="no receiver is set up, or nothing had to be told.",
+            ),
+            look=Look(unit=EVENTS_PER_SECOND),
+            size=(6, 8),
+            style="stacked",
+        ),
+        timeseries(
+            "Work in the background that fails",
+            Prom(total(rate("background_task_failures_total"), "task"), "{{task}}"),
+            says=Meaning(
+                "0.", "The task goes on by itself; `belfry logs console` says what keeps it."
+            ),
+            look=Look(unit=EVENTS_PER_SECOND, steps=above(0.001)),
+            size=(6, 8),
+        ),
+    ],
+)
+
 _RESOURCES = Row(
     "What it costs",
     [
@@ -278,7 +352,19 @@ _RESOURCES = Row(
             ),
             says=Meaning("Milliseconds.", "Queries above seconds: ask for less at a time."),
             look=Look(unit=SECONDS),
-            size=(24, 8),
+            size=(16, 8),
+        ),
+        timeseries(
+            "Disk: share that is free",
+            Prom(
+                f"min by (device) ({_FREE} / {_SIZE})",
+                "{{device}}",
+            ),
+            says=Meaning(
+                "Level, above 20 %.",
+                "A steady fall: runbook DiskFillingUp. At 0 databases and queues cannot write.",
+            ),
+            look=Look(unit=RATIO, steps=below(0.2, 0.05), maximum=1),
         ),
     ],
 )
@@ -288,5 +374,5 @@ DASHBOARD = Dashboard(
     title="The stack itself",
     description="Can what the other dashboards show be trusted?",
     variables=(INTERVAL,),
-    rows=(_NOW, _FLOW, _SENDERS, _STORES, _RESOURCES),
+    rows=(_NOW, _FLOW, _SENDERS, _STORES, _TOLD, _RESOURCES),
 )

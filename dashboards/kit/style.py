@@ -57,6 +57,11 @@ def above(warn: float, bad: float | None = None) -> Steps:
     return [*steps, {"color": WARN, "value": warn}, {"color": BAD, "value": bad}]
 
 
+def at_least(least: float) -> Steps:
+    """Good from `least` on, bad below it."""
+    return [{"color": BAD, "value": None}, {"color": GOOD, "value": least}]
+
+
 def below(warn: float, bad: float) -> Steps:
     """Good from `warn` on, bad below `bad`."""
     return [
