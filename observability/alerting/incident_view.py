@@ -12,7 +12,6 @@ from contextlib import closing
 from datetime import timedelta
 from typing import Any
 
-import httpx
 from rich.console import Console
 from rich.text import Text
 
@@ -23,7 +22,7 @@ from observability.alerting.notifications import Store
 from observability.alerting.reader import Reader
 from observability.alerting.receivers.message import paragraphs
 from observability.exits import UsageError
-from observability.query import Alertmanager, BackendError
+from observability.query import Alertmanager, BackendError, client
 from observability.settings import Settings, load_settings
 
 _DURATION = re.compile(r"(?:(\d{1,4})d)?(?:(\d{1,4})h)?(?:(\d{1,6})m)?(?:(\d{1,8})s)?")
@@ -107,7 +106,7 @@ def _act_by_alertmanager(
     url = load_settings().url("alertmanager")
 
     async def ask(store: Store, audit: Audit) -> Incident:
-        async with httpx.AsyncClient(base_url=url, timeout=10) as http:
+        async with client(url, 10) as http:
             return await what(store, Alertmanager(http), audit)
 
     _act(lambda store, audit: asyncio.run(ask(store, audit)))

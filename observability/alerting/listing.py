@@ -17,6 +17,7 @@ from rich.text import Text
 from observability.alerting.notifications import Notification
 from observability.alerting.reader import Reader
 from observability.alerting.webhook import Status
+from observability.durations import elapsed
 from observability.exits import UsageError
 from observability.settings import load_settings
 
@@ -104,7 +105,7 @@ def _cells(one: Notification) -> list[Text]:
     at = one.received_at.astimezone()
     today = at.date() == datetime.now(at.tzinfo).date()
     ended = one.ends_at or one.resolved_at
-    lasted = _duration((ended - one.starts_at).total_seconds()) if ended else ""
+    lasted = elapsed(round((ended - one.starts_at).total_seconds())) if ended else ""
     return [
         Text(str(one.id), style="dim"),
         Text(f"{at:%H:%M:%S}" if today else f"{at:%Y-%m-%d %H:%M:%S}"),
@@ -114,12 +115,3 @@ def _cells(one: Notification) -> list[Text]:
         Text(one.summary),
         Text(lasted, style="dim"),
     ]
-
-
-def _duration(seconds: float) -> str:
-    """As a person says it: `42s`, `3m 05s`, `2h 07m`."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours}h {minutes:02}m"
-    return f"{minutes}m {rest:02}s" if minutes else f"{rest}s"

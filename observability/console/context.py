@@ -10,11 +10,10 @@ import httpx
 
 from observability.alerting.notifications import Store
 from observability.boards import Backends, Board, load_all
-from observability.query import Alertmanager, BackendError, Jaeger, Loki, Prometheus
+from observability.query import Alertmanager, BackendError, Jaeger, Loki, Prometheus, client
 from observability.settings import Settings
 
-_TIMEOUT = httpx.Timeout(10, connect=2)
-_LIMITS = httpx.Limits(max_connections=8, max_keepalive_connections=4)
+_ANSWER_SECONDS = 10.0
 _KEPT_SECONDS = 4.0
 _MOST_KEPT = 32
 Value = TypeVar("Value")
@@ -40,8 +39,8 @@ class Context:
 
     async def close(self) -> None:
         """Close the connections to the backends."""
-        for client in self._clients:
-            await client.aclose()
+        for opened in self._clients:
+            await opened.aclose()
 
     def boards(self) -> dict[str, Board]:
         """Dashboards by uid; read again when a file of theirs has changed."""
@@ -69,11 +68,9 @@ class Context:
             del self._kept[key]
 
     def _client(self, name: str) -> httpx.AsyncClient:
-        client = httpx.AsyncClient(
-            base_url=self.settings.url(name), timeout=_TIMEOUT, limits=_LIMITS
-        )
-        self._clients.append(client)
-        return client
+        opened = client(self.settings.url(name), _ANSWER_SECONDS)
+        self._clients.append(opened)
+        return opened
 
 
 async def or_none(asked: Awaitable[Value]) -> Value | None:

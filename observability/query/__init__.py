@@ -1,11 +1,11 @@
 """Small clients for the public APIs of the backends: all that console, verify and drill read.
 
-Each is given an `httpx.AsyncClient` whose base URL is the backend's; who opened it closes it.
+Each is given a `client` of the backend; who opened it closes it.
 A backend that is down, slow or refuses raises `BackendError`, which names the backend and why.
 """
 
 from observability.query.alertmanager import ActiveAlert, Alertmanager, Silence
-from observability.query.api import BackendError
+from observability.query.api import BackendError, client
 from observability.query.jaeger import Jaeger, Link, Search, Span, SpanEvent, Trace
 from observability.query.loki import LogLine, Loki
 from observability.query.prometheus import Exemplar, Prometheus, Rule, Sample, Series, Target
@@ -29,4 +29,5 @@ __all__ = [
     "SpanEvent",
     "Target",
     "Trace",
+    "client",
 ]

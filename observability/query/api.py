@@ -15,6 +15,20 @@ class BackendError(Exception):
         self.status = status
 
 
+def client(url: str, seconds: float) -> httpx.AsyncClient:
+    """Connections to the backend at `url`, for those that read its API; who opens it closes it.
+
+    The backend runs beside what reads it: a proxy of the environment is for other addresses.
+
+    Args:
+        url: of the backend.
+        seconds: how long an answer may take; a connection at most two of them.
+    """
+    timeout = httpx.Timeout(seconds, connect=min(2.0, seconds))
+    limits = httpx.Limits(max_connections=8, max_keepalive_connections=4)
+    return httpx.AsyncClient(base_url=url, timeout=timeout, limits=limits, trust_env=False)
+
+
 class Api:
     """One backend's HTTP API below a path."""
 

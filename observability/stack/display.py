@@ -10,6 +10,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from observability.durations import elapsed
+
 Row = Mapping[str, Any]
 
 _STYLES = {
@@ -66,8 +68,8 @@ class LiveProgress:
 
     def _lines(self, rows: Sequence[Row]) -> list[Text]:
         ready = sum(row["state"] == "ready" for row in rows)
-        elapsed = duration(time.monotonic() - self._began)
-        heading = Text(f"{ready} of {len(rows)} ready after {elapsed}", style="bold")
+        taken = elapsed(time.monotonic() - self._began)
+        heading = Text(f"{ready} of {len(rows)} ready after {taken}", style="bold")
         waiting = [line for row, line in _lines_of(rows) if row["state"] != "ready"]
         ready_names = {row["name"] for row in rows if row["state"] == "ready"}
         to_open = [
@@ -137,7 +139,7 @@ def table(rows: Sequence[Row], now: float) -> Group:
     for heading in ("version", "port", "memory", "uptime", "restarts", "pid"):
         shown.add_column(heading, no_wrap=True, justify="right")
     for row, label in zip(rows, _labels(rows), strict=True):
-        uptime = duration(now - row["started_at"]) if row["started_at"] else "-"
+        uptime = elapsed(now - row["started_at"]) if row["started_at"] else "-"
         shown.add_row(
             label,
             Text(row["state"], style=_STYLES[row["state"]]),
@@ -149,16 +151,6 @@ def table(rows: Sequence[Row], now: float) -> Group:
             str(row["pid"] or "-"),
         )
     return Group(shown, *(line for row, line in _lines_of(rows) if row["reason"]))
-
-
-def duration(seconds: float) -> str:
-    """Seconds as a person says them: `42 s`, `3 min 05 s`, `2 h 10 min`."""
-    whole = int(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02} min"
 
 
 def _labels(rows: Sequence[Row]) -> list[str]:

@@ -42,7 +42,7 @@ def test_the_table_has_a_line_a_notification_newest_last(store: Store) -> None:
     fill(store)
     lines = run().strip().splitlines()[2:]
     assert [line.split()[2] for line in lines] == ["firing", "resolved", "firing"]
-    assert "2m 30s" in lines[0]
+    assert "2 min 30 s" in lines[0]
     assert "cart [red] is slow" in lines[2]
 
 

@@ -3,7 +3,6 @@
 import io
 from typing import Any
 
-import pytest
 from rich.console import Console
 
 from observability.stack import display
@@ -52,11 +51,3 @@ def test_replicas_are_told_apart() -> None:
     """By their instance, where there are several."""
     lines = shown(row(name="worker", instance="worker-1"), row(name="worker", instance="worker-2"))
     assert [line.split()[0] for line in lines[1:]] == ["worker-1", "worker-2"]
-
-
-@pytest.mark.parametrize(
-    ("seconds", "said"), [(42.9, "42 s"), (185, "3 min 05 s"), (7800, "2 h 10 min")]
-)
-def test_a_duration_is_said_as_a_person_would(seconds: float, said: str) -> None:
-    """Never more than two units."""
-    assert display.duration(seconds) == said
