@@ -77,12 +77,21 @@ def restart(
     version: Annotated[
         str | None, typer.Option(help="What the service reports as its version from now on.")
     ] = None,
+    variables: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="VAR=VALUE",
+            help="A variable of its environment until its next restart, which goes back to what"
+            " is configured. More than once for several.",
+        ),
+    ] = None,
     timeout: _ReadyWithin = 60.0,
 ) -> None:
     """Stop a process gracefully, start it again, and wait until it is ready."""
     from observability.stack import tasks  # noqa: PLC0415 - help stays quick
 
-    raise typer.Exit(tasks.restart(name, version, timeout))
+    raise typer.Exit(tasks.restart(name, version, variables or [], timeout))
 
 
 def scale(

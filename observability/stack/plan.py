@@ -1,6 +1,7 @@
 """Decides what runs: which processes, in which order, how many replicas of each."""
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
@@ -11,6 +12,7 @@ from observability.stack.config import Config
 from observability.stack.services import CONSOLE
 
 _MOST_REPLICAS = 64
+_VARIABLE = re.compile(r"[A-Za-z_]\w*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,21 @@ def parse_scale(options: Iterable[str]) -> dict[str, int]:
             raise UsageError(f"{option!r} is not of the form NAME=N, for example worker=3")
         scale[name] = int(number)
     return scale
+
+
+def parse_variables(options: Iterable[str]) -> dict[str, str]:
+    """`["NAME=VALUE"]` as values by name.
+
+    Raises:
+        UsageError: not of this form.
+    """
+    variables: dict[str, str] = {}
+    for option in options:
+        name, equals, value = option.partition("=")
+        if not equals or not _VARIABLE.fullmatch(name):
+            raise UsageError(f"{option!r} is not of the form VAR=VALUE")
+        variables[name] = value
+    return variables
 
 
 def split_names(options: Iterable[str]) -> list[str]:

@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Coroutine, Iterable, Iterator
+from collections.abc import Coroutine, Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from observability.exits import UsageError
@@ -108,12 +109,15 @@ class Supervisor:
                 process.start()
             await asyncio.gather(*(process.stop() for process in surplus))
 
-    async def restart(self, name: str, version: str | None = None) -> None:
+    async def restart(
+        self, name: str, version: str | None = None, variables: Mapping[str, str] | None = None
+    ) -> None:
         """Stop gracefully and start again: all replicas of a name, or one instance.
 
         Args:
             name: of a service, backend or the console, or an instance (`worker-2`).
             version: what a service reports from now on as `service.version`.
+            variables: of its environment, until the next restart, in place of what is configured.
 
         Raises:
             UsageError: nothing of this name runs here, or a backend was given a version.
@@ -128,7 +132,7 @@ class Supervisor:
         async with self._changing:
             for process in found:
                 self._refuse_if_closing()
-                await self._restart(process, version)
+                await self._restart(process, version, variables or {})
 
     def status(self) -> list[ProcessStatus]:
         """Every process as it stands, in start order; measures memory, so call it in a thread."""
@@ -144,7 +148,9 @@ class Supervisor:
         if self._closing:
             raise UsageError("the stack is being stopped")
 
-    async def _restart(self, process: Process, version: str | None) -> None:
+    async def _restart(
+        self, process: Process, version: str | None, variables: Mapping[str, str]
+    ) -> None:
         spec = process.spec
         if process.state is State.BUILDING:
             raise UsageError(f"{spec.name} is still being built: {process.reason}")
@@ -152,9 +158,11 @@ class Supervisor:
             process.enter(State.BUILDING, "is built again")
             self._spawn(self._build([spec.name]), f"build of {spec.name}")
             return
-        if version:
+        if spec.kind is Kind.SERVICE:
             spec = self._service(spec.name, int(spec.instance.rpartition("-")[2]), version)
-        await process.restart(spec)
+        else:
+            [spec] = self._specs(spec.name)
+        await process.restart(replace(spec, environment={**spec.environment, **variables}))
 
     def _specs(self, name: str) -> list[Spec]:
         if name == services.CONSOLE:

@@ -110,13 +110,14 @@ def logs(name: str, lines: int, *, follow: bool) -> None:
             show(path.stem, line)
 
 
-def restart(name: str, version: str | None, timeout: float) -> int:
+def restart(name: str, version: str | None, variables: Sequence[str], timeout: float) -> int:
     """`belfry restart`: 0 once it is ready again.
 
     Raises:
-        UsageError: nothing of this name runs.
+        UsageError: nothing of this name runs, or a variable is not VAR=VALUE.
     """
-    return _change("restart", name, timeout, version=version)
+    given = plan.parse_variables(variables)
+    return _change("restart", name, timeout, version=version, variables=given or None)
 
 
 def scale(target: str, timeout: float) -> int:
@@ -141,13 +142,18 @@ def _change(action: str, name: str, timeout: float, **asked: object) -> int:
 
 
 def _ask_on_record(settings: Settings, action: str, name: str, asked: dict[str, object]) -> None:
-    detail = {key: str(value) for key, value in asked.items() if value is not None}
+    detail = {key: _shown(value) for key, value in asked.items() if value is not None}
     try:
         control.ask(settings, action, name=name, timeout=_STOP_SECONDS, **asked)
     except UsageError as error:
         audited.record(settings, action, name, outcome="failure", reason=str(error), **detail)
         raise
     audited.record(settings, action, name, **detail)
+
+
+def _shown(value: object) -> str:
+    """In the audit trail; of variables the names alone, since a value may be a secret."""
+    return ", ".join(sorted(value)) if isinstance(value, dict) else str(value)
 
 
 def _wait_for(settings: Settings, name: str, timeout: float) -> int:

@@ -22,8 +22,10 @@ from tests.support.stack import Stack
 from tests.support.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
-#: A service like that of the tutorial, but for its log records: they lose the trace.
+#: A service like that of the tutorial, but for its log records: from the second start on they lose
+#: the trace.
 FORGETFUL = """
+import os
 from fastapi import FastAPI
 from opentelemetry.trace import INVALID_SPAN_CONTEXT
 from observability import instrument
@@ -31,7 +33,8 @@ from observability import instrument
 app = FastAPI()
 queue = instrument(app, service_name="forgetful").logs
 put = queue.put
-queue.put = lambda entry: put(entry._replace(context=INVALID_SPAN_CONTEXT))
+if os.environ.get("FORGETS"):
+    queue.put = lambda entry: put(entry._replace(context=INVALID_SPAN_CONTEXT))
 """
 
 
@@ -86,22 +89,45 @@ def test_a_renamed_metric_is_named_with_all_its_places(stack: Stack, tmp_path: P
 
 
 def test_a_broken_link_between_data_sources_is_named(stack: Stack, tmp_path: Path) -> None:
-    """A log line that would lead to a data source that there is not."""
+    """A log line that would lead to a data source that there is not, a span to no figures."""
     shutil.copytree(grafana.PROVISIONING, tmp_path / "provisioning")
     file = tmp_path / "provisioning/datasources/belfry.yaml"
     text = file.read_text("utf-8")
     derived = text.index("derivedFields")
     broken = text[derived:].replace("datasourceUid: jaeger", "datasourceUid: tempo", 1)
+    broken = broken.replace("python_event_loop_lag_seconds_bucket", "python_lag_seconds_bucket")
     file.write_text(text[:derived] + broken, "utf-8")
 
     code, missed = verify(stack, "--no-traffic", f"--files={tmp_path}")
 
     assert code == 1
-    assert "Grafana: log line → trace" in {one["subject"] for one in missed}
+    assert {one["subject"] for one in missed} >= {
+        "Grafana: log line → trace",
+        "Grafana: span → metrics: cart",
+        "metric python_lag_seconds_bucket",
+    }
+
+
+@pytest.mark.usefixtures("green")
+def test_a_way_that_leads_nowhere_is_named(stack: Stack, tmp_path: Path) -> None:
+    """From an alert to a dashboard without panels; from the map, whose nodes have no link."""
+    shutil.copytree(ROOT / "dashboards", tmp_path / "dashboards")
+    runtime, flow = (tmp_path / f"dashboards/{name}.json" for name in ("runtime", "request-flow"))
+    board = json.loads(runtime.read_text("utf-8")) | {"panels": []}
+    runtime.write_text(json.dumps(board), "utf-8")
+    flow.write_text(flow.read_text("utf-8").replace("var-service=${__value.raw}", ""), "utf-8")
+
+    code, missed = verify(stack, "--no-traffic", f"--files={tmp_path}")
+
+    assert code == 1
+    assert {one["subject"] for one in missed} >= {
+        "alert → dashboard → trace and logs: EventLoopBlocked",
+        "map node → dashboard: cart",
+    }
 
 
 def test_log_lines_without_trace_id_are_noticed(stack: Stack, tmp_path: Path) -> None:
-    """Of a service whose log records lost it: the ways from and to the logs are broken."""
+    """Of a service whose records lost it a moment ago: what it wrote before is no excuse."""
     (tmp_path / "forgetful.py").write_text(FORGETFUL, "utf-8")
     port = free_port()
     target = {
@@ -119,14 +145,15 @@ def test_log_lines_without_trace_id_are_noticed(stack: Stack, tmp_path: Path) ->
     command = ("-m", "uvicorn", "forgetful:app", f"--port={port}")
     targets.write_text(json.dumps([target]), "utf-8")
     try:
-        with process(*command, cwd=tmp_path, env=env):
-            eventually(lambda: _answers(port), within=20, what="the service answers")
-            url = f"http://127.0.0.1:{port}"
-            code, missed = verify(stack, "--service=forgetful", f"--url={url}")
+        for forgets in ("", "yes"):
+            with process(*command, cwd=tmp_path, env=env | {"FORGETS": forgets}):
+                eventually(lambda: _answers(port), within=40, what="the service answers")
+                url = f"http://127.0.0.1:{port}"
+                code, missed = verify(stack, "--service=forgetful", f"--url={url}")
+            assert code == bool(forgets), missed
     finally:
         targets.unlink()
 
-    assert code == 1
     assert {one["subject"] for one in missed} >= {
         "trace → logs: forgetful",
         "logs → trace: forgetful",

@@ -2,6 +2,7 @@
 
 import time
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -77,7 +78,7 @@ async def check(live: Live, budget: Budget | None = None) -> list[Finding]:
 
 async def _total(live: Live, limit: int) -> Finding:
     head = (await live.prometheus.status("tsdb"))["headStats"]
-    return _within("series in memory", float(head["numSeries"]), limit, "")
+    return _within("series in memory", Sample({}, float(head["numSeries"])), limit)
 
 
 async def _largest(live: Live, limits: Series) -> list[Finding]:
@@ -85,48 +86,47 @@ async def _largest(live: Live, limits: Series) -> list[Finding]:
     metric = await _top(live, f"count by (__name__) ({{{_SERVICES}}})")
     spans = await _top(live, 'count({__name__=~"traces_.+"})')
     return [
-        _within("series of a replica", replica.value, limits.of_a_replica, _what(replica)),
-        _within("series of a metric", metric.value, limits.of_a_metric, _what(metric)),
-        _within("series made of spans", spans.value, limits.of_spans, ""),
+        _within("series of a replica", replica, limits.of_a_replica),
+        _within("series of a metric", metric, limits.of_a_metric),
+        _within("series made of spans", spans, limits.of_spans),
     ]
 
 
 async def _streams(live: Live, limit: int) -> Finding:
     found = await _top(live, "sum(loki_ingester_memory_streams)")
-    return _within("log streams", found.value, limit, "")
+    return _within("log streams", found, limit)
 
 
 async def _labels(live: Live, limits: Labels) -> list[Finding]:
     now = time.time()
     names = set(await live.prometheus.label_names(f"{{{_SERVICES}}}")) - _NOT_COUNTED
 
-    async def values(name: str) -> tuple[str, float]:
+    async def values(name: str) -> Sample:
         query = f'count(count by ({name}) ({{{_SERVICES},{name}!=""}}))'
-        samples = await live.prometheus.instant(query, now)
-        return name, samples[0].value if samples else 0.0
+        number = await live.prometheus.scalar(query, now)
+        return Sample({"label": name}, number or 0.0)
 
     counted = await for_each(sorted(names), values)
-    name, most = max(counted, key=lambda one: one[1], default=("", 0.0))
     series = await live.prometheus.series(f"{{{_SERVICES}}}", now - 60, now)
-    widest = max(series, key=len, default={})
+    widths = [Sample({"metric": one["__name__"]}, len(one) - 1.0) for one in series]
     return [
-        _within("values of a label", most, limits.values, name),
-        _within(
-            "labels of a metric", len(widest) - 1, limits.of_a_metric, widest.get("__name__", "")
-        ),
+        _within("values of a label", _largest_of(counted), limits.values),
+        _within("labels of a metric", _largest_of(widths), limits.of_a_metric),
     ]
 
 
-async def _top(live: Live, query: str) -> Sample:
-    samples = await live.prometheus.instant(f"topk(1, {query})")
-    return samples[0] if samples else Sample({}, 0.0)
+async def _top(live: Live, query: str) -> Sample | None:
+    return _largest_of(await live.prometheus.instant(f"topk(1, {query})"))
 
 
-def _what(sample: Sample) -> str:
-    return next(iter(sample.labels.values()), "")
+def _largest_of(samples: Iterable[Sample]) -> Sample | None:
+    return max(samples, key=lambda one: one.value, default=None)
 
 
-def _within(subject: str, found: float, limit: int, what: str) -> Finding:
-    most = f" ({what})" if what else ""
-    detail = f"{found:.0f}{most} of {limit}"
-    return Finding(CHECK, subject, found <= limit, detail, _PLACE)
+def _within(subject: str, found: Sample | None, limit: int) -> Finding:
+    if found is None:
+        detail = "nothing to be counted: renamed, or not measured"
+        return Finding(CHECK, subject, False, detail, _PLACE)
+    what = next((f" ({one})" for one in found.labels.values()), "")
+    detail = f"{found.value:.0f}{what} of {limit}"
+    return Finding(CHECK, subject, found.value <= limit, detail, _PLACE)

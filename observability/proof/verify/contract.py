@@ -1,7 +1,8 @@
 """Every metric, label and log field that is named anywhere is there, live.
 
 What Prometheus and Loki remember does not count: only series that have a value now, and fields of
-lines written within the last minutes.
+lines written while it was looked. A query must name a metric in full; a word in a page may leave
+out what its kind adds to it.
 """
 
 import time
@@ -12,12 +13,13 @@ from observability.proof.promql import PromqlError
 from observability.proof.verify import logql
 from observability.proof.verify.files import Query, queries
 from observability.proof.verify.finding import Finding
-from observability.proof.verify.live import FRESH, Live, for_each
+from observability.proof.verify.live import Live, for_each
 from observability.proof.verify.quiet import QUIET_FIELDS, QUIET_LABELS, QUIET_METRICS
 from observability.proof.verify.selectors import expected
 
 CHECK = "contract"
-_PARTS = ("", "_bucket", "_count", "_sum", "_total")
+#: What a histogram adds to its name.
+_PARTS = ("", "_bucket", "_count", "_sum")
 
 
 class Named:
@@ -25,6 +27,7 @@ class Named:
 
     def __init__(self) -> None:
         self.metrics: dict[str, list[str]] = defaultdict(list)
+        self.words: dict[str, list[str]] = defaultdict(list)
         #: (metrics of which any must have it, label) → places
         self.labels: dict[tuple[tuple[str, ...], str], list[str]] = defaultdict(list)
         self.stream_labels: dict[str, list[str]] = defaultdict(list)
@@ -35,7 +38,7 @@ class Named:
         """Take in one query; one that cannot be read is a finding of its own."""
         try:
             if query.language == "metric":
-                self.metrics[query.text].append(query.place)
+                self.words[query.text].append(query.place)
             elif query.language == "promql":
                 self._promql(query)
             else:
@@ -69,7 +72,8 @@ async def check(live: Live) -> list[Finding]:
     alive = await _metrics_there(live)
     there = alive | await _recorded(live)
     findings = [*named.unreadable]
-    findings += [_metric(name, places, there) for name, places in sorted(named.metrics.items())]
+    for names, parts in ((named.metrics, ("",)), (named.words, _PARTS)):
+        findings += [_metric(one, places, there, parts) for one, places in sorted(names.items())]
     findings += await _labels(live, named, alive)
     findings += await _log_fields(live, named)
     return findings
@@ -86,9 +90,9 @@ async def _recorded(live: Live) -> set[str]:
     return {rule.name for rule in rules if rule.kind == "recording" and rule.health == "ok"}
 
 
-def _metric(name: str, places: Iterable[str], there: set[str]) -> Finding:
+def _metric(name: str, places: Iterable[str], there: set[str], parts: tuple[str, ...]) -> Finding:
     where = _unique(places)
-    if name in there or any(name + part in there for part in _PARTS):
+    if any(name + part in there for part in parts):
         return Finding(CHECK, f"metric {name}", True, "is there", where)
     if name in QUIET_METRICS:
         return Finding(CHECK, f"metric {name}", True, f"not yet: {QUIET_METRICS[name]}", where)
@@ -129,7 +133,7 @@ async def _log_fields(live: Live, named: Named) -> list[Finding]:
         if name in QUIET_FIELDS:
             detail = f"not yet: {QUIET_FIELDS[name]}"
             return Finding(CHECK, subject, True, detail, _unique(places))
-        detail = f"on no line of the last {FRESH / 60:.0f} minutes"
+        detail = f"on no line of the last {time.time() - live.since:.0f} seconds"
         return Finding(CHECK, subject, False, detail, _unique(places))
 
     labels = [("log label", name, places) for name, places in sorted(named.stream_labels.items())]
@@ -138,7 +142,7 @@ async def _log_fields(live: Live, named: Named) -> list[Finding]:
 
 
 async def _lines_with(live: Live, kind: str, name: str) -> float:
-    window = f"[{FRESH:.0f}s]"
+    window = f"[{time.time() - live.since:.0f}s]"
     selector = (
         f'{{{name}=~".+"}}' if kind == "log label" else f'{{service_name=~".+"}} | {name}!=""'
     )

@@ -5,14 +5,14 @@ Asked through its documented HTTP API: https://grafana.com/docs/grafana/latest/d
 
 import asyncio
 import json
-import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from observability.boards import Board, Panel, Span, Target, Values, fill, resolve
 from observability.proof.grafana import Grafana, GrafanaError
 from observability.proof.verify.finding import Finding
-from observability.proof.verify.live import FRESH, Live, for_each
+from observability.proof.verify.live import Live, for_each
 
 CHECK = "grafana"
 #: What Grafana writes into a dashboard when it takes it in.
@@ -21,7 +21,11 @@ _ITS_OWN = frozenset({"id", "version"})
 
 async def check(live: Live, url: str) -> list[Finding]:
     """Findings of the Grafana at `url`."""
-    grafana = Grafana(url, live.settings)
+    with closing(Grafana(url, live.settings)) as grafana:
+        return await _check(live, grafana)
+
+
+async def _check(live: Live, grafana: Grafana) -> list[Finding]:
     health = await _health(grafana)
     if not health.ok:
         return [health]
@@ -86,8 +90,7 @@ def _provisioned(grafana: Grafana, path: Path) -> Finding:
 async def _panels(live: Live, grafana: Grafana, place: str, board: Board) -> list[Finding]:
     """Each panel's queries through Grafana's query API, as the browser sends them."""
     values = await resolve(board, {}, live.prometheus)
-    now = time.time()
-    span = Span(now - FRESH, now)
+    span = live.span()
 
     async def look(panel: Panel) -> Finding:
         subject = f"{board.title}: {panel.title}"

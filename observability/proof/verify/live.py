@@ -1,6 +1,7 @@
 """The running stack as the checks ask it."""
 
 import asyncio
+import math
 import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
@@ -10,9 +11,10 @@ from typing import TypeVar
 
 import httpx
 
-from observability.boards import Backends
+from observability.boards import Backends, Span
 from observability.proof.verify.files import Files
-from observability.query import Alertmanager, BackendError, Jaeger, Loki, Prometheus
+from observability.query import Jaeger, Loki, Prometheus
+from observability.query.api import Api
 from observability.settings import Settings
 
 #: How far back something counts as fresh, in seconds.
@@ -20,6 +22,8 @@ FRESH = 600.0
 #: How long a signal may take from where it is made to where it is asked for, in seconds.
 SETTLING = 12.0
 _PAUSE = 0.5
+#: Seconds between two points of a graph.
+_STEP = 5.0
 _AT_ONCE = 6
 
 Asked = TypeVar("Asked")
@@ -35,13 +39,19 @@ class Live:
     prometheus: Prometheus
     loki: Loki
     jaeger: Jaeger
-    alertmanager: Alertmanager
+    inbox: Api
     since: float = field(default_factory=lambda: time.time() - FRESH)
 
     @property
     def backends(self) -> Backends:
         """Those that panels ask."""
         return Backends(self.prometheus, self.loki, self.jaeger)
+
+    def span(self) -> Span:
+        """The time that panels are asked for: what is fresh, with a point at its very end."""
+        now = time.time()
+        steps = math.ceil((now - self.since) / _STEP)
+        return Span(now - steps * _STEP, now)
 
     def environment(self) -> dict[str, str]:
         """The environment in which a command speaks to this stack."""
@@ -68,7 +78,7 @@ async def connected(settings: Settings, files: Files) -> AsyncIterator[Live]:
             Prometheus(await http("prometheus")),
             Loki(await http("loki")),
             Jaeger(await http("jaeger")),
-            Alertmanager(await http("alertmanager")),
+            Api(await http("console"), "the console", "/api/inbox"),
         )
 
 
@@ -95,12 +105,3 @@ async def for_each(
             return await ask(thing)
 
     return list(await asyncio.gather(*(one(thing) for thing in things)))
-
-
-async def reason(ask: Awaitable[object]) -> str | None:
-    """Why a backend refuses; None when it answers."""
-    try:
-        await ask
-    except BackendError as error:
-        return str(error)
-    return None

@@ -1,11 +1,10 @@
 """Every panel's queries, variables filled as Grafana fills them, answer with data."""
 
 import math
-import time
 
 from observability.boards import Answer, Board, Panel, Span, Values, ask, fill, resolve
 from observability.proof.verify.finding import Finding
-from observability.proof.verify.live import FRESH, Live, for_each
+from observability.proof.verify.live import Live, for_each
 from observability.query import BackendError
 
 CHECK = "panel"
@@ -32,8 +31,7 @@ async def check_board(
         values = await resolve(board, given, live.prometheus)
     except BackendError as error:
         return [Finding(CHECK, board.title, False, f"variables: {error}", (place,))]
-    now = time.time()
-    span = Span(now - FRESH, now)
+    span = live.span()
 
     async def look(panel: Panel) -> Finding:
         subject = f"{board.title}: {panel.title}"

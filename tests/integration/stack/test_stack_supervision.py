@@ -112,6 +112,30 @@ def test_restart_replaces_a_process_and_may_change_its_version(shop: TinyStack) 
     assert shop.belfry("restart", "nobody").returncode == 2
 
 
+def test_a_variable_given_at_a_restart_holds_until_the_next(shop: TinyStack) -> None:
+    """A crash keeps it, a plain restart forgets it; the trail names it without its value."""
+    shop.up("--only=back")
+
+    def greeting() -> str | None:
+        return environment_of(shop.ports["back"]).get("TINY_GREETING")
+
+    assert shop.belfry("restart", "back", "--set", "TINY_GREETING=a=b c").returncode == 0
+    assert greeting() == "a=b c"
+    pid = shop.row("back-1")["pid"]
+    os.kill(pid, signal.SIGKILL)
+    eventually(
+        lambda: shop.row("back-1")["state"] == "ready" and shop.row("back-1")["pid"] != pid,
+        10,
+        "repaired",
+    )
+    assert greeting() == "a=b c"
+    assert shop.belfry("restart", "back").returncode == 0
+    assert greeting() is None
+    trail = read_journal(shop.state / "audit" / "belfry-cli.jsonl")
+    assert [json.loads(one.detail) for one in trail] == [{"variables": "TINY_GREETING"}, {}]
+    assert shop.belfry("restart", "back", "--set", "no value").returncode == 2
+
+
 def test_a_log_that_grows_is_bounded(shop: TinyStack) -> None:
     """A process that writes more than its log may hold goes on, and the log is cut."""
     shop.up("--only=back")

@@ -38,10 +38,8 @@ def test_a_name_has_all_its_places(tmp_path: Path) -> None:
     for query in queries(FILES.within(tmp_path)):
         if "Odd" in query.place:
             named.add(query)
-    assert named.metrics == {
-        "odd": ["docs/runbooks/Odd.md:5: Look"],
-        "odd_things_total": ["docs/runbooks/Odd.md:3: Look"],
-    }
+    assert named.metrics == {"odd": ["docs/runbooks/Odd.md:5: Look"]}
+    assert named.words == {"odd_things_total": ["docs/runbooks/Odd.md:3: Look"]}
     assert set(named.labels) == {(("odd",), "kind")}
     assert set(named.fields) == {"reason"}
     assert [one.places for one in named.unreadable] == [("docs/runbooks/Odd.md:12: Wrong",)]
