@@ -3,7 +3,6 @@
 import copy
 import os
 import re
-import subprocess
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import Any
 import yaml
 
 from observability.alerting import generate
+from tests.support.promtool import run
 
 FOLDER = Path(__file__).parent / "rules"
 CASES = sorted(FOLDER.glob("*.test.yml"))
@@ -40,20 +40,6 @@ class Change:
         return "record" in self.rule
 
 
-def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
-    """Run to the end, output joined."""
-    return subprocess.run(
-        [str(part) for part in command],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-        timeout=300,
-        # promtool takes a third less time when it collects its garbage less often
-        env={"PATH": os.environ.get("PATH", os.defpath), "GOGC": "400"},
-    )
-
-
 def notches() -> list[Change]:
     """Each limit a tenth (a whole number at least one) up and down, each wait one evaluation."""
     changes = []
@@ -78,16 +64,14 @@ def breaks(kind: str) -> list[Change]:
     return changes
 
 
-def unnoticed(promtool: str, changes: Iterable[Change], folder: Path) -> list[Change]:
+def unnoticed(changes: Iterable[Change], folder: Path) -> list[Change]:
     """Those on which no test fails that names the rule.
 
     Alerts do not look at each other: one change of each is tried at the same time.
     """
     rounds = list(_rounds(list(changes)))
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        noticed = pool.map(
-            lambda one: _noticed(promtool, one[1], folder / str(one[0])), enumerate(rounds)
-        )
+        noticed = pool.map(lambda one: _noticed(one[1], folder / str(one[0])), enumerate(rounds))
         return [
             change
             for changed, names in zip(rounds, noticed, strict=True)
@@ -183,7 +167,7 @@ def _rounds(changes: Sequence[Change]) -> Iterator[list[Change]]:
         yield from ([one] for one in changes if one.file == file and one.of_a_record)
 
 
-def _noticed(promtool: str, changes: list[Change], folder: Path) -> set[str]:
+def _noticed(changes: list[Change], folder: Path) -> set[str]:
     """Names of the rules whose tests fail."""
     file = changes[0].file
     folder.mkdir()
@@ -193,7 +177,7 @@ def _noticed(promtool: str, changes: list[Change], folder: Path) -> set[str]:
     case["rule_files"] = [str((folder if one == file else generate.RULES) / one) for one in names]
     case["tests"] = _asking_for({change.name for change in changes}, case["tests"])
     (folder / "test.yml").write_text(yaml.safe_dump(case, sort_keys=False), encoding="utf-8")
-    done = run(promtool, "test", "rules", folder / "test.yml")
+    done = run("test", "rules", folder / "test.yml")
     found = {alert or record for alert, record in _NOTICED.findall(done.stdout)}
     assert found or done.returncode == 0, done.stdout
     return found

@@ -3,9 +3,8 @@
 import pytest
 
 from tests.unit.alerting.breaking import BREAKS, Change, breaks, notches, unnoticed
-from tests.unit.alerting.test_alerting_rules import NAMES, promtool
+from tests.unit.alerting.test_alerting_rules import NAMES
 
-__all__ = ["promtool"]
 # promtool takes some 80 s of processor time, all within whichever test comes first
 pytestmark = pytest.mark.timeout(1200)
 NOTCHES = notches()
@@ -20,19 +19,15 @@ ALIKE = {
 
 
 @pytest.fixture(scope="module")
-def moved_unnoticed(promtool: str, tmp_path_factory: pytest.TempPathFactory) -> list[Change]:
+def moved_unnoticed(tmp_path_factory: pytest.TempPathFactory) -> list[Change]:
     """The notches that no test notices."""
-    return unnoticed(promtool, NOTCHES, tmp_path_factory.mktemp("notches"))
+    return unnoticed(NOTCHES, tmp_path_factory.mktemp("notches"))
 
 
 @pytest.fixture(scope="module")
-def broken_unnoticed(
-    promtool: str, tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, list[Change]]:
+def broken_unnoticed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Change]]:
     """The broken rules that no test notices, by how they are broken."""
-    return {
-        kind: unnoticed(promtool, breaks(kind), tmp_path_factory.mktemp(kind)) for kind in BREAKS
-    }
+    return {kind: unnoticed(breaks(kind), tmp_path_factory.mktemp(kind)) for kind in BREAKS}
 
 
 @pytest.mark.parametrize("name", sorted({change.name for change in NOTCHES}))

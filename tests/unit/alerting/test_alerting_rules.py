@@ -1,7 +1,6 @@
 """Every rule: generated from the catalogue, proven by promtool in both directions, well said."""
 
 import re
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +11,9 @@ from observability.alerting import generate
 from observability.alerting.catalogue import GROUPS
 from observability.alerting.profiles import PROFILES
 from observability.alerting.spec import Alert, Severity
-from observability.settings import Settings
 from tests.support import log_rules
-from tests.unit.alerting.breaking import CASES, run
+from tests.support.promtool import run
+from tests.unit.alerting.breaking import CASES
 
 ROOT = Path(__file__).parents[3]
 METRIC_GROUPS = [group for group in GROUPS if group.source == "metrics"]
@@ -30,25 +29,15 @@ LOG_NAMES = [
 ]
 
 
-@pytest.fixture(scope="session")
-def promtool() -> str:
-    """promtool on PATH, else beside the Prometheus that the stack built."""
-    built = sorted(Settings().cache_dir.glob("bin/prometheus-*/promtool"))
-    found = shutil.which("promtool") or (str(built[-1]) if built else None)
-    if found is None:
-        pytest.fail("promtool is neither on PATH nor built: run `make build` or `belfry up`")
-    return found
-
-
 @pytest.mark.parametrize("case", CASES, ids=lambda path: path.name)
-def test_rules_fire_when_they_should_and_only_then(promtool: str, case: Path) -> None:
+def test_rules_fire_when_they_should_and_only_then(case: Path) -> None:
     """promtool agrees with every expectation: labels, annotations, boundaries."""
-    done = run(promtool, "test", "rules", case)
+    done = run("test", "rules", case)
     assert done.returncode == 0, done.stdout
 
 
 @pytest.mark.parametrize("profile", PROFILES, ids=lambda profile: profile.name)
-def test_rules_of_every_profile_are_valid(promtool: str, profile: Any) -> None:
+def test_rules_of_every_profile_are_valid(profile: Any) -> None:
     """Prometheus accepts the files of each profile."""
     files = [
         path
@@ -56,7 +45,7 @@ def test_rules_of_every_profile_are_valid(promtool: str, profile: Any) -> None:
         if f"Profile: {profile.name}" in text and generate.RULES in path.parents
     ]
     assert len(files) == len(METRIC_GROUPS)
-    done = run(promtool, "check", "rules", "--lint=all", "--lint-fatal", *files)
+    done = run("check", "rules", "--lint=all", "--lint-fatal", *files)
     assert done.returncode == 0, done.stdout
 
 
