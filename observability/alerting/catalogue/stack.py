@@ -212,7 +212,7 @@ def _losses(window: str) -> list[str]:
 
 def _rise(counter: str, window: str) -> str:
     """How much a counter rose that is not there before its first event."""
-    return f"increase({counter}[{window}]) > 0 or ({counter} unless {counter} offset {window})"
+    return f"({counter} unless {counter} offset {window}) or increase({counter}[{window}])"
 
 
 def _labelled(vector: str, **labels: str) -> str:

@@ -139,7 +139,7 @@ def test_an_old_heartbeat_is_none(site: Site, tmp_path: Path, minutes: int, whol
     store = Store(tmp_path / "inbox.db")
     store.beat("Watchdog", datetime.now(UTC) - minutes * SILENT_AFTER)
     app = FastAPI()
-    app.include_router(router(Inbox(store), "no token"))
+    app.include_router(router(Inbox(store), lambda: "no token"))
     with served(app) as url:
         console = {"console": int(url.rpartition(":")[2])}
         there = Site(Settings(state_dir=tmp_path, ports=console), site.files)
