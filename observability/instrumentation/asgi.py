@@ -14,9 +14,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from observability.instrumentation import logs, state, stdlib_logs
 from observability.instrumentation.exposition import Page
 from observability.instrumentation.health import process
-from observability.instrumentation.metrics import DURATION_BUCKETS, MAX_LABEL_SETS, OVERFLOW
-from observability.instrumentation.routes import is_mounted, method_label, route_template
-from observability.instrumentation.tracing import exemplar
+from observability.instrumentation.metrics import DURATION_BUCKETS, Gauge, Histogram
+from observability.instrumentation.routes import (
+    UNMATCHED,
+    is_mounted,
+    method_label,
+    route_template,
+)
+from observability.instrumentation.tracing import span_method
 
 if TYPE_CHECKING:
     from observability.instrumentation.telemetry import Telemetry
@@ -31,42 +36,25 @@ ENTERED = "belfry.entered"
 
 
 class ServerMetrics:
-    """The request metrics of one app, with their children kept at hand."""
+    """The request metrics of one app."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self._duration = prometheus_client.Histogram(
+        duration_labels = ("http_request_method", "http_route", "http_response_status_code")
+        duration = prometheus_client.Histogram(
             "http_server_request_duration_seconds",
             "Seconds from the request's arrival to the last byte of the answer.",
-            ("http_request_method", "http_route", "http_response_status_code"),
+            duration_labels,
             registry=registry,
             buckets=DURATION_BUCKETS,
         )
-        self._active = prometheus_client.Gauge(
+        active = prometheus_client.Gauge(
             "http_server_active_requests",
             "Requests being handled now.",
-            ("http_request_method",),
+            duration_labels[:1],
             registry=registry,
         )
-        self._durations: dict[tuple[str, str, int], prometheus_client.Histogram] = {}
-        self._actives: dict[str, prometheus_client.Gauge] = {}
-
-    def active(self, method: str) -> prometheus_client.Gauge:
-        """Return the gauge of requests with this (bounded) method."""
-        child = self._actives.get(method)
-        if child is None:
-            child = self._actives[method] = self._active.labels(method)
-        return child
-
-    def duration(self, method: str, route: str, status: int) -> prometheus_client.Histogram:
-        """Return the histogram of this method, route template and status."""
-        key = (method, route, status)
-        child = self._durations.get(key)
-        if child is None:
-            if len(self._durations) >= MAX_LABEL_SETS:
-                process.drop("metrics", "cardinality")
-                return self._duration.labels(method, OVERFLOW, OVERFLOW)
-            child = self._durations[key] = self._duration.labels(method, route, str(status))
-        return child
+        self.duration = Histogram(duration, duration_labels)
+        self.active = Gauge(active, duration_labels[:1])
 
 
 class Gate:
@@ -172,7 +160,10 @@ class RequestTelemetry:
             await self.app(scope, receive, send)
         finally:
             try:
-                span.update_name(f"WS {route_template(self.routes, scope)}")
+                route = route_template(self.routes, scope)
+                if route != UNMATCHED:
+                    span.set_attribute("http.route", route)
+                span.update_name(f"WS {route}")
             except Exception as error:
                 process.failed("http", error)
 
@@ -195,7 +186,7 @@ class _Exchange:
         self._route = ""
         self._finished = False
         self._method = method_label(scope["method"])
-        self._active = owner.metrics.active(self._method)
+        self._active = owner.metrics.active.labels(self._method)
         self._active.inc()
 
     async def send(self, message: Message) -> None:
@@ -203,8 +194,7 @@ class _Exchange:
         kind = message["type"]
         if kind == "http.response.start":
             self._status = message["status"]
-            if is_mounted(self._scope):
-                self._name_span()
+            self._name_span()
         await self._send(message)
         if kind == "http.response.body" and not message.get("more_body", False):
             self.finish()
@@ -213,7 +203,8 @@ class _Exchange:
         """Log an exception that nothing handled, once and with its trace id."""
         if self._status == 0:
             self._status = 500
-        fields = {"http_request_method": self._method, "http_route": self._template()}
+        self._name_span()
+        fields = {"http_request_method": self._method, "http_route": self._route}
         logs.write(
             "error", "request_failed", {**fields, "exc_info": error}, self._span.get_span_context()
         )
@@ -231,36 +222,35 @@ class _Exchange:
         self._finished = True
         try:
             self._active.dec()
+            self._name_span()
             self._observe(perf_counter() - self._start)
         except Exception as error:
             process.failed("http", error)
 
     def _observe(self, seconds: float) -> None:
         status = self._status or 500
-        route = self._template()
         context = self._span.get_span_context()
-        child = self._owner.metrics.duration(self._method, route, status)
-        child.observe(seconds, exemplar(context))
+        child = self._owner.metrics.duration.labels(self._method, self._route, status)
+        child.observe(seconds, context)
         if self._owner.telemetry.access_log:
             fields = {
                 "http_request_method": self._method,
-                "http_route": route,
+                "http_route": self._route,
                 "http_response_status_code": status,
                 "url_path": self._scope["path"][:MAX_PATH],
                 "duration_seconds": round(seconds, 6),
             }
             logs.write("error" if status >= 500 else "info", "request_finished", fields, context)
 
-    def _template(self) -> str:
-        if not self._route:
-            self._route = route_template(self._owner.routes, self._scope)
-        return self._route
-
     def _name_span(self) -> None:
-        """Give the span the whole template: its maker sees the mount only."""
+        """Find the route's template, the first time, and give it to the span."""
+        if self._route:
+            return
         try:
-            route = self._template()
-            self._span.set_attribute("http.route", route)
-            self._span.update_name(f"{self._method} {route}")
+            self._route = route_template(self._owner.routes, self._scope)
+            if self._route != UNMATCHED or is_mounted(self._scope):
+                self._span.set_attribute("http.route", self._route)
+                self._span.update_name(f"{span_method(self._method)} {self._route}")
         except Exception as error:
+            self._route = self._route or UNMATCHED
             process.failed("http", error)

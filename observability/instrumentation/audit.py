@@ -9,6 +9,7 @@ import fcntl
 import hashlib
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +18,7 @@ from observability.instrumentation import state
 from observability.instrumentation.health import process, service_name
 from observability.instrumentation.logs import write
 from observability.instrumentation.tracing import current_trace_id
+from observability.instrumentation.values import attribute, text
 
 STREAM = "audit"
 DIRECTORY_VARIABLE = "BELFRY_AUDIT_DIR"
@@ -25,6 +27,8 @@ PREFIX = "audit_"
 GENESIS = "0" * 64
 """What the first event of a chain has for its predecessor's hash."""
 _MAX_TEXT = 512
+_MAX_NAME = 64
+_MAX_CUT = 64
 _TAIL_BYTES = 16_384
 
 
@@ -146,13 +150,18 @@ def read_journal(path: Path) -> list[AuditEvent]:
 def _last(descriptor: int) -> AuditEvent | None:
     """The newest whole event; a line that a crash cut short is given up."""
     size = os.fstat(descriptor).st_size
-    tail = os.pread(descriptor, min(size, _TAIL_BYTES), max(0, size - _TAIL_BYTES))
-    if tail and not tail.endswith(b"\n"):
-        kept = tail.rfind(b"\n") + 1
-        os.ftruncate(descriptor, size - len(tail) + kept)
-        tail = tail[:kept]
-    lines = tail.splitlines()
-    return AuditEvent.from_line(lines[-1]) if lines else None
+    wanted = _TAIL_BYTES
+    while True:
+        start = max(0, size - wanted)
+        tail = os.pread(descriptor, size - start, start)
+        whole = tail[: tail.rfind(b"\n") + 1]
+        _, begun, line = whole[:-1].rpartition(b"\n")
+        if start == 0 or begun:
+            break
+        wanted *= 2  # the last line is longer
+    if len(whole) < len(tail):
+        os.ftruncate(descriptor, start + len(whole))
+    return AuditEvent.from_line(line) if line else None
 
 
 def audit(
@@ -174,24 +183,46 @@ def audit(
         source: address that it came from.
         detail: what else is worth keeping, such as the old and the new value; no secrets.
     """
-    content = {
-        "action": action,
-        "actor": actor[:_MAX_TEXT],
-        "target": target[:_MAX_TEXT],
-        "source": (source or "")[:_MAX_TEXT],
-        "outcome": outcome,
-        "detail": json.dumps(detail, sort_keys=True, default=str)[:_MAX_TEXT],
-        "trace": current_trace_id() or "",
-    }
+    try:
+        content = {
+            "action": text(action)[:_MAX_NAME],
+            "actor": text(actor)[:_MAX_TEXT],
+            "target": text(target)[:_MAX_TEXT],
+            "source": text(source or "")[:_MAX_TEXT],
+            "outcome": text(outcome)[:_MAX_NAME],
+            "detail": _described(detail),
+            "trace": current_trace_id() or "",
+        }
+        _record(content)
+    except Exception as error:
+        process.failed("audit", error)
+
+
+def _record(content: dict[str, str]) -> None:
     try:
         event = _journal().append(**content)
     except Exception as error:
         process.failed("audit", error)
-        write(
-            "error", "audit_not_recorded", {"log_stream": STREAM, "reason": str(error), **content}
-        )
+        failure = {"log_stream": STREAM, "reason": text(error), **content}
+        write("error", "audit_not_recorded", failure)
         return
     write("info", "audit", {"log_stream": STREAM, **event.log_fields()})
+
+
+def _described(detail: Mapping[str, object]) -> str:
+    """Detail as JSON of bounded length; of a long one values are cut, and the last left out."""
+    try:
+        whole = json.dumps(detail, sort_keys=True, default=text)
+    except (TypeError, ValueError, RecursionError):
+        whole = ""  # keys that JSON has no form for, or a value that contains itself
+    if whole and len(whole) <= _MAX_TEXT:
+        return whole
+    kept: dict[str, str] = {}
+    for key in sorted(detail):
+        more = {**kept, key: str(attribute(detail[key], _MAX_CUT))}
+        if len(json.dumps(more)) <= _MAX_TEXT:
+            kept = more
+    return json.dumps(kept)
 
 
 def _journal() -> Journal:

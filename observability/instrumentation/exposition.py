@@ -1,6 +1,6 @@
 """What ``/metrics`` answers: the app's own registry and the process-wide one, in one page."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from opentelemetry.sdk.resources import Resource
@@ -12,6 +12,8 @@ from prometheus_client.registry import Collector
 from observability.instrumentation import metrics, resource
 from observability.instrumentation.exporting import ExportQueue
 from observability.instrumentation.health import process
+from observability.instrumentation.rendering import OpenMetricsPage
+from observability.instrumentation.stdout import stdout
 
 IDENTITY = (
     "service.name",
@@ -20,6 +22,8 @@ IDENTITY = (
     "service.instance.id",
     "deployment.environment.name",
 )
+# What Prometheus asks for; there are a few ways to escape names in it.
+SCRAPED = "application/openmetrics-text; version=1.0.0;"
 
 
 class Page(Collector):
@@ -27,6 +31,7 @@ class Page(Collector):
 
     def __init__(self, own: CollectorRegistry) -> None:
         self._own = own
+        self._pages: dict[str, OpenMetricsPage] = {}
 
     def collect(self) -> Iterator[Metric]:
         """Yield all that the page shows."""
@@ -36,19 +41,28 @@ class Page(Collector):
     def render(self, accept: str) -> tuple[bytes, str]:
         """Return the page and its content type: OpenMetrics if ``accept`` asks for it."""
         encode, content_type = choose_encoder(accept)
-        return encode(self), content_type
+        if not content_type.startswith(SCRAPED):
+            return encode(self), content_type
+        page = self._pages.setdefault(content_type, OpenMetricsPage(encode))
+        return page.render(self.collect()), content_type
 
 
 class Identity(Collector):
-    """``target_info``: who the service is, for joins with other metrics."""
+    """``target_info``: who the service is, for joins with other metrics.
 
-    def __init__(self, described: Resource) -> None:
-        self._labels = {name.replace(".", "_"): resource.text(described, name) for name in IDENTITY}
+    Args:
+        described: returns its whole identity, which a forked process has another of.
+    """
+
+    def __init__(self, described: Callable[[], Resource]) -> None:
+        self._described = described
 
     def collect(self) -> Iterator[Metric]:
         """Yield the one metric."""
+        described = self._described()
+        labels = {name.replace(".", "_"): resource.text(described, name) for name in IDENTITY}
         family = InfoMetricFamily("target", "The service that these metrics are of.")
-        family.add_metric([], self._labels)
+        family.add_metric([], labels)
         # The name that OpenMetrics fixes for this one, in the plain format too.
         yield family
 
@@ -86,12 +100,14 @@ class OwnHealth(Collector):
     def _dropped(self) -> CounterMetricFamily:
         family = CounterMetricFamily(
             "telemetry_dropped",
-            "Spans, log records and label sets given up, by reason.",
+            "Spans, log records, printed lines and label sets given up, by reason.",
             labels=["signal", "reason"],
         )
         for queue in self._queues:
             # Shown from the start, so that the first drop is an increase.
             for reason in sorted({"queue_full", "rejected"} | set(queue.dropped)):
                 family.add_metric([queue.signal, reason], queue.dropped[reason])
+        for reason in ("failed", "queue_full"):
+            family.add_metric(["stdout", reason], stdout.dropped[reason])
         family.add_metric(["metrics", "cardinality"], process.dropped["metrics", "cardinality"])
         return family

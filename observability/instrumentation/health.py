@@ -1,7 +1,6 @@
 """How the library looks after itself: failures are counted and named once, never raised."""
 
 import os
-import sys
 import threading
 from collections import Counter
 from datetime import UTC, datetime
@@ -9,16 +8,22 @@ from datetime import UTC, datetime
 import orjson
 
 from observability.instrumentation import state
+from observability.instrumentation.stdout import stdout
 
 
 class Health:
     """Counts what the library itself dropped or failed at, in this process."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self.renew_lock()
         self._named: set[str] = set()
         self.dropped: Counter[tuple[str, str]] = Counter()
         self.errors: Counter[str] = Counter()
+
+    def renew_lock(self) -> None:
+        """Take a lock that nobody holds: in a forked child its holder may be gone."""
+        # Reentrant: a finalizer that runs meanwhile may fail at something itself.
+        self._lock = threading.RLock()
 
     def drop(self, signal: str, reason: str, count: int = 1) -> None:
         """Count what was given up, other than by an export queue (those count their own)."""
@@ -59,19 +64,7 @@ def notice(level: str, event: str, **fields: str | float) -> None:
         "logger": "observability",
         **fields,
     }
-    write_line(orjson.dumps(record, option=orjson.OPT_UTC_Z, default=str))
-
-
-def write_line(line: bytes) -> None:
-    """Write one line to standard output; a closed or broken one loses it silently."""
-    try:
-        out = sys.stdout.buffer
-        out.write(line + b"\n")
-        out.flush()
-    except (OSError, ValueError, AttributeError, RuntimeError):
-        # A closed pipe, a replaced stdout without bytes, or a write interrupted by a signal
-        # handler that logs: nothing is left to tell it to.
-        return
+    stdout.write(orjson.dumps(record, option=orjson.OPT_UTC_Z, default=str))
 
 
 def service_name() -> str:
@@ -90,3 +83,4 @@ def _short(error: BaseException) -> str:
 
 
 process = Health()
+os.register_at_fork(after_in_child=process.renew_lock)

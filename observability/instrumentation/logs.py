@@ -4,12 +4,13 @@ Each record is a line on standard output, keys ``timestamp, level, event, servic
 span_id`` and then its own fields, and the same record over OTLP.
 """
 
+import itertools
 import logging
 import os
 import sys
 import time
 import traceback
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any
@@ -20,12 +21,17 @@ from opentelemetry.trace import SpanContext, format_span_id, format_trace_id
 
 from observability.instrumentation import state
 from observability.instrumentation.exporting import in_export_thread
-from observability.instrumentation.health import process, service_name, write_line
+from observability.instrumentation.health import process, service_name
 from observability.instrumentation.log_records import LogEntry
+from observability.instrumentation.settings import LogLimits
+from observability.instrumentation.stdout import stdout
 from observability.instrumentation.values import MAX_TEXT, attribute, text, to_json
 
 DEFAULT_STREAM = "app"
-IMMUTABLE = frozenset({str, int, float, bool, type(None)})
+# What each record has; a field may not take its place.
+FIXED = frozenset({"timestamp", "level", "event", "service", "trace_id", "span_id", "log_stream"})
+DEFAULT_LIMITS = LogLimits()
+NESTED = (dict, list, tuple, set, frozenset)
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
 # The other names that structlog's and logging's methods go by.
 SAME_LEVEL = {"warn": "warning", "exception": "error", "err": "error", "fatal": "critical"}
@@ -107,7 +113,7 @@ def write(
         created_ns: Unix time in nanoseconds, by default now.
     """
     try:
-        _write(level, str(event), fields, context, created_ns or time.time_ns())
+        _write(level, text(event), fields, context, created_ns or time.time_ns())
     except Exception as error:
         process.failed("logs", error)
 
@@ -120,34 +126,50 @@ def _write(
     created_ns: int,
 ) -> None:
     telemetry = state.current()
-    stream = fields.pop("log_stream", DEFAULT_STREAM)
+    stream = text(fields.pop("log_stream", DEFAULT_STREAM))
     if "exc_info" in fields:
         add_exception(fields, fields.pop("exc_info"))
     if context is None:
         context = trace.get_current_span().get_span_context()
+    limits = telemetry.log_limits if telemetry else DEFAULT_LIMITS
+    carried, shown = _bounded(fields, limits)
+    if telemetry is None or telemetry.prints:
+        record = _fixed(level, event, context, created_ns)
+        if stream != DEFAULT_STREAM:
+            record["log_stream"] = stream
+        stdout.write(to_json({**record, **carried, **shown}))
+    if telemetry is not None and telemetry.logs is not None and not in_export_thread():
+        dropped = max(len(fields) - limits.fields, 0)
+        telemetry.logs.put(LogEntry(created_ns, level, event, stream, context, carried, dropped))
+
+
+def _fixed(level: str, event: str, context: SpanContext, created_ns: int) -> dict[str, Any]:
     traced = context.is_valid
-    record = {
+    return {
         "timestamp": datetime.fromtimestamp(created_ns / 1e9, UTC),
         "level": level,
         "event": event,
-        "service": telemetry.service_name if telemetry else service_name(),
+        "service": service_name(),
         "trace_id": format_trace_id(context.trace_id) if traced else None,
         "span_id": format_span_id(context.span_id) if traced else None,
     }
-    if stream != DEFAULT_STREAM:
-        record["log_stream"] = stream
-    for key, value in fields.items():
-        # A field may not take the place of what each record has.
-        record[f"field_{key}" if key in record else key] = value
-    if telemetry is None or telemetry.prints:
-        write_line(to_json(record))
-    if telemetry is not None and telemetry.logs is not None and not in_export_thread():
-        # Values that may change later are fixed now; the rest is done in the export thread.
-        attributes = {
-            key: value if type(value) in IMMUTABLE else attribute(value)
-            for key, value in fields.items()
-        }
-        telemetry.logs.put(LogEntry(created_ns, level, event, stream, context, attributes))
+
+
+def _bounded(
+    fields: Mapping[str, Any], limits: LogLimits
+) -> tuple[dict[str, str | bool | int | float], dict[str, Any]]:
+    """Return what is carried of the fields, and those that a printed line shows otherwise."""
+    carried: dict[str, str | bool | int | float] = {}
+    shown: dict[str, Any] = {}
+    for key, value in itertools.islice(fields.items(), limits.fields):
+        name = f"field_{key}" if key in FIXED else str(key)
+        if value is None:
+            shown[name] = None
+            continue
+        flat = carried[name] = attribute(value, limits.text)
+        if isinstance(value, NESTED) and len(str(flat)) < limits.text:
+            shown[name] = value
+    return carried, shown
 
 
 def add_exception(fields: MutableMapping[str, Any], exc_info: object) -> None:

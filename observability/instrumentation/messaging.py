@@ -91,7 +91,8 @@ def process_span(
 ) -> Generator[Span, None, None]:
     """Wrap the handling of one message in a CONSUMER span, in the trace of who published it.
 
-    The span is a child of the producer's and linked to it. An exception is noted and passes.
+    The span is a child of the producer's and linked to it. An exception is noted and passes; a
+    handler that is cancelled, as when its process ends, has neither succeeded nor failed.
 
     Args:
         destination: the queue.
@@ -120,13 +121,14 @@ def process_span(
     )
     token = otel_context.attach(trace.set_span_in_context(span, parent))
     start = perf_counter()
-    outcome = "error"
+    outcome = "cancelled"
     try:
         if waited is not None:
             _waiting.labels(destination).observe(waited)
         yield span
         outcome = "ok"
     except Exception as error:
+        outcome = "error"
         span.record_exception(error)
         span.set_attribute("error.type", type(error).__qualname__)
         span.set_status(StatusCode.ERROR, type(error).__qualname__)
@@ -184,7 +186,8 @@ def observe_queues(read: Callable[[], Iterable[QueueStats]]) -> None:
 
     Args:
         read: called in a thread of its own, one call at a time. One that takes longer than a
-            second leaves the scrape with the state read before it.
+            second, or raises, leaves the scrape with the state read before it, but not for
+            long: then the queues are not shown until it can be read again.
     """
     _queues.add(read)
 

@@ -11,9 +11,10 @@ from time import perf_counter
 from typing import Any, Generic, Self, TypeVar, cast
 
 import prometheus_client
-from prometheus_client import CollectorRegistry
+from opentelemetry.trace import SpanContext
 
 from observability.instrumentation.health import process
+from observability.instrumentation.registry import GuardedRegistry
 from observability.instrumentation.tracing import exemplar
 
 OVERFLOW = "_overflow"
@@ -26,7 +27,7 @@ DURATION_BUCKETS = (
 # A `_created` series beside each counter and histogram would double what is stored.
 prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]  # untyped there
 
-registry = CollectorRegistry()
+registry = GuardedRegistry()
 
 Inner = TypeVar(
     "Inner", prometheus_client.Counter, prometheus_client.Gauge, prometheus_client.Histogram
@@ -39,7 +40,9 @@ class _Metric(Generic[Inner]):
     Label sets beyond the bound share one ``_overflow`` child and are counted.
     """
 
-    def __init__(self, inner: Inner, names: Sequence[str], max_label_sets: int) -> None:
+    def __init__(
+        self, inner: Inner, names: Sequence[str] = (), max_label_sets: int = MAX_LABEL_SETS
+    ) -> None:
         self._inner: Inner = inner
         self._names = tuple(names)
         self._max = max_label_sets
@@ -68,7 +71,7 @@ class _Metric(Generic[Inner]):
             key = (OVERFLOW,) * len(key)
             if key in self._children:
                 return self._children[key]
-        child = type(self)(self._inner.labels(*key), (), 0)
+        child = type(self)(self._inner.labels(*key))
         self._children[key] = child
         return child
 
@@ -121,10 +124,16 @@ class Gauge(_Metric[prometheus_client.Gauge]):
 class Histogram(_Metric[prometheus_client.Histogram]):
     """A distribution of values; :func:`histogram` makes one."""
 
-    def observe(self, value: float) -> None:
-        """Add one value, with the current sampled span as exemplar."""
+    def observe(self, value: float, context: SpanContext | None = None) -> None:
+        """Add one value.
+
+        Args:
+            value: the value.
+            context: of the span that becomes the exemplar if it is sampled, by default the
+                current one.
+        """
         try:
-            self._inner.observe(value, exemplar())
+            self._inner.observe(value, exemplar(context))
         except Exception as error:
             process.failed("metrics", error)
 

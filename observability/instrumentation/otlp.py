@@ -3,15 +3,17 @@
 import gzip
 import ssl
 import time
-from collections.abc import Callable
 from email.utils import parsedate_to_datetime
+from typing import Any
 
+# httpx loads this when first used, in the export thread: a fork just then would leave the child
+# with half of it.
+import httpcore  # noqa: F401
 import httpx
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from observability.instrumentation.replies import Outcome, Reply
 from observability.instrumentation.settings import EndpointSettings
+from observability.instrumentation.wire import WireFormat
 
 RETRYABLE = frozenset({429, 502, 503, 504})
 
@@ -21,12 +23,12 @@ class OtlpSender:
 
     Args:
         endpoint: where and how.
-        rejected: reads from a successful answer how many items were not taken.
+        wire: how requests and answers are encoded.
     """
 
-    def __init__(self, endpoint: EndpointSettings, rejected: Callable[[bytes], int]) -> None:
+    def __init__(self, endpoint: EndpointSettings, wire: WireFormat[Any]) -> None:
         self._endpoint = endpoint
-        self._rejected = rejected
+        self._wire = wire
         self._client: httpx.Client | None = None
 
     def __call__(self, body: bytes) -> Reply:
@@ -49,8 +51,12 @@ class OtlpSender:
         if client is not None:
             client.close()
 
+    def forget(self) -> None:
+        """Leave the connection to the process that this one was forked from."""
+        self._client = None
+
     def _connect(self) -> httpx.Client:
-        headers = {"content-type": "application/x-protobuf", "user-agent": "belfry"}
+        headers = {"content-type": self._wire.content_type, "user-agent": "belfry"}
         if self._endpoint.gzip:
             headers["content-encoding"] = "gzip"
         return httpx.Client(
@@ -82,21 +88,10 @@ class OtlpSender:
         if not content:
             return 0
         try:
-            return self._rejected(content)
+            return self._wire.rejected(content)
         except Exception:
             # The items are delivered; an answer that cannot be read says nothing more.
             return 0
-
-
-def rejected_spans(content: bytes) -> int:
-    """Read how many spans a successful answer says were not taken."""
-    return int(ExportTraceServiceResponse.FromString(content).partial_success.rejected_spans)
-
-
-def rejected_logs(content: bytes) -> int:
-    """Read how many log records a successful answer says were not taken."""
-    partial = ExportLogsServiceResponse.FromString(content).partial_success
-    return int(partial.rejected_log_records)
 
 
 def _retry_after(text: str | None) -> float | None:

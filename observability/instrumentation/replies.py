@@ -47,6 +47,10 @@ class Sender(Protocol):
         """Give up the connection."""
         ...
 
+    def forget(self) -> None:
+        """Leave the connection to the process that this one was forked from."""
+        ...
+
 
 class Backoff:
     """When to try again: later after each failure, or when the collector says."""
@@ -56,9 +60,9 @@ class Backoff:
         self._until = 0.0
 
     @property
-    def over(self) -> bool:
-        """Whether it is time to try again."""
-        return time.monotonic() >= self._until
+    def left(self) -> float:
+        """Seconds until it is time to try again."""
+        return max(self._until - time.monotonic(), 0.0)
 
     def failed(self, reply: Reply) -> None:
         """Wait after this answer."""

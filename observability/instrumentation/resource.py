@@ -1,40 +1,23 @@
 """Who this service is: the same identity on all three signals."""
 
-import functools
 import os
-import socket
 
 from opentelemetry.sdk.resources import Resource
 
 
-class _ServiceResource(Resource):
-    """A resource that is hashed once: the encoders group each single item by its resource."""
-
-    @functools.cached_property
-    def _hash(self) -> int:
-        return super().__hash__()
-
-    def __hash__(self) -> int:
-        return self._hash
-
-    def __eq__(self, other: object) -> bool:
-        return self is other or super().__eq__(other)
-
-
 def build(name: str, version: str | None) -> Resource:
-    """Describe the service.
+    """Describe the service; each process is an instance of its own unless the environment says.
 
     Args:
         name: used unless ``OTEL_SERVICE_NAME`` or ``OTEL_RESOURCE_ATTRIBUTES`` has one.
         version: used unless ``OTEL_RESOURCE_ATTRIBUTES`` has ``service.version``.
     """
-    from_environment = dict(Resource.create({}).attributes or {})
+    described = dict(Resource.create({}).attributes or {})
     if not _named_by_environment():
-        from_environment["service.name"] = name
-    defaults: dict[str, str] = {"service.instance.id": f"{socket.gethostname()}-{os.getpid()}"}
+        described["service.name"] = name
     if version:
-        defaults["service.version"] = version
-    return _ServiceResource({**defaults, **from_environment})
+        described.setdefault("service.version", version)
+    return Resource(described)
 
 
 def text(resource: Resource, attribute: str) -> str:

@@ -31,7 +31,8 @@ def route_template(app_routes: Sequence[BaseRoute], scope: Scope) -> str:
     ``unmatched``.
     """
     if not is_mounted(scope):
-        return _leaf(scope) or _plain(app_routes, scope) or UNMATCHED
+        found = _leaf(scope) or _plain(app_routes, scope) or _unreached(app_routes, scope)
+        return found or UNMATCHED
     prefix, inner, rest = _mount_prefix(app_routes, _path_in_app(scope))
     leaf = _leaf(scope)
     if leaf is not None:
@@ -65,6 +66,21 @@ def _plain(routes: Sequence[BaseRoute], scope: Scope) -> str | None:
         if context.endpoint is endpoint and context.path_regex.match(path):
             return context.path_format
     return None
+
+
+def _unreached(routes: Sequence[BaseRoute], scope: Scope) -> str | None:
+    """Find the route of a request that a middleware answered, or passed on in another scope."""
+    if scope["type"] != "http" or scope.get("endpoint") is not None:
+        return None
+    path, found = _path_in_app(scope), None
+    for context in iter_route_contexts(routes):
+        regex = getattr(context, "path_regex", None)
+        if regex is None or not context.methods or not regex.match(path):
+            continue
+        if scope["method"] in context.methods:
+            return context.path_format
+        found = found or context.path_format
+    return found
 
 
 def _mount_prefix(

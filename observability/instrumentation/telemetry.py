@@ -1,19 +1,22 @@
 """``instrument(app)``: the three signals of one app, joined."""
 
 import atexit
+import os
 import threading
-from collections.abc import AsyncGenerator
+import time
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 from weakref import WeakKeyDictionary, ref
 
 import anyio.to_thread
 from fastapi import FastAPI
-from opentelemetry.sdk.trace import ReadableSpan
-from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp
 
 from observability.instrumentation import (
+    delivery,
+    environment,
+    http_client,
     log_records,
     logs,
     resource,
@@ -27,10 +30,11 @@ from observability.instrumentation.asgi import Gate, RequestTelemetry, ServerMet
 from observability.instrumentation.exporting import ExportQueue
 from observability.instrumentation.exposition import Identity, OwnHealth, Page
 from observability.instrumentation.health import process
-from observability.instrumentation.log_records import LogEncoder, QueuedLog
-from observability.instrumentation.otlp import OtlpSender, rejected_logs, rejected_spans
+from observability.instrumentation.registry import GuardedRegistry
+from observability.instrumentation.stdout import stdout
 
 EXIT_FLUSH_SECONDS = 2.0
+LAST_FLUSH_SECONDS = 0.5
 
 _by_app: WeakKeyDictionary[FastAPI, "Telemetry"] = WeakKeyDictionary()
 _instrumenting = threading.Lock()
@@ -48,6 +52,8 @@ class Telemetry:
         tracer: makes the library's own spans.
         spans: the queue of finished spans, None when they are not exported.
         logs: the queue of log records, None when they are not exported.
+        log_limits: how large a log record may be.
+        disabled_instrumentations: names of libraries that are not to be observed.
         access_log: whether each request is logged.
         prints: whether log records also go to standard output; not so in a command.
     """
@@ -55,20 +61,22 @@ class Telemetry:
     def __init__(self, name: str, version: str | None, *, prints: bool = True) -> None:
         self.prints = prints
         found = settings.load()
-        self.settings = found
         self.resource = resource.build(name, version)
         self.service_name = resource.text(self.resource, "service.name")
         self.access_log = found.access_log
-        self.spans = self._span_queue()
-        self.logs = self._log_queue()
+        self.log_limits = found.log_limits
+        self.disabled_instrumentations = found.disabled_instrumentations
+        self.spans = delivery.span_queue(found.traces)
+        self.logs = delivery.log_queue(found.logs, lambda: self.resource)
         self.tracer_provider = tracing.build_provider(self.resource, self.spans)
         self.logger_provider = log_records.build_provider(self.resource, self.logs)
         self.tracer = self.tracer_provider.get_tracer(tracing.SCOPE_NAME)
-        self.registry = CollectorRegistry()
+        self.registry = GuardedRegistry()
         self.server_metrics = ServerMetrics(self.registry)
-        self.registry.register(Identity(self.resource))
+        self.registry.register(Identity(lambda: self.resource))
         self.registry.register(OwnHealth(self._queues()))
         self.page = Page(self.registry)
+        self._drained = False
 
     def flush(self, timeout: float | None = None) -> bool:
         """Send all spans and logs made so far; blocks at most ``timeout`` seconds.
@@ -80,11 +88,18 @@ class Telemetry:
         Returns:
             Whether nothing is left.
         """
-        return self._all_queues("flush", timeout)
+        return self._all_queues(ExportQueue.flush, timeout)
 
     def drain(self, timeout: float | None = None) -> bool:
         """Flush before the process ends; a collector that was never there is not waited for."""
-        return self._all_queues("drain", timeout)
+        self._drained = True
+        return self._all_queues(ExportQueue.drain, timeout)
+
+    def drain_at_exit(self) -> None:
+        """Drain before the interpreter ends: briefly, if that was done in the lifespan already."""
+        limit = LAST_FLUSH_SECONDS if self._drained else EXIT_FLUSH_SECONDS
+        self.drain(limit)
+        stdout.drain(limit)
 
     def shutdown(self, timeout: float | None = None) -> bool:
         """Flush and stop; what is logged or traced after it is counted as dropped.
@@ -93,39 +108,30 @@ class Telemetry:
             Whether nothing was left.
         """
         state.remove(self)
-        return self._all_queues("stop", timeout)
+        return self._all_queues(ExportQueue.stop, timeout)
 
-    def _all_queues(self, action: str, timeout: float | None) -> bool:
-        """Do it to all queues at the same time, so that the bound is not multiplied."""
-        results: list[bool] = []
+    def renew(self) -> None:
+        """Go on as an instance of its own in a forked child: the export threads are not there."""
+        # OpenTelemetry has given its providers a new `service.instance.id` just before.
+        self.resource = self.tracer_provider.resource
+        for queue in self._queues():
+            queue.renew()
 
-        def act(queue: ExportQueue[Any]) -> None:
-            limit = queue.settings.drain_timeout if timeout is None else timeout
-            results.append(getattr(queue, action)(limit))
-
-        threads = [threading.Thread(target=act, args=(queue,)) for queue in self._queues()]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+    def _all_queues(
+        self, act: Callable[[ExportQueue[Any], float, float], bool], timeout: float | None
+    ) -> bool:
+        """Do it to all queues within one bound: they are sent at the same time."""
+        begun = time.monotonic()
+        for queue in self._queues():
+            queue.hurry()
+        results = [
+            act(queue, queue.settings.drain_timeout if timeout is None else timeout, begun)
+            for queue in self._queues()
+        ]
         return all(results)
 
     def _queues(self) -> list[ExportQueue[Any]]:
         return [queue for queue in (self.spans, self.logs) if queue is not None]
-
-    def _span_queue(self) -> ExportQueue[ReadableSpan] | None:
-        signal = self.settings.traces
-        if signal.endpoint is None:
-            return None
-        sender = OtlpSender(signal.endpoint, rejected_spans)
-        return ExportQueue("traces", tracing.encode, sender, signal.queue)
-
-    def _log_queue(self) -> ExportQueue[QueuedLog] | None:
-        signal = self.settings.logs
-        if signal.endpoint is None:
-            return None
-        sender = OtlpSender(signal.endpoint, rejected_logs)
-        return ExportQueue("logs", LogEncoder(self.resource), sender, signal.queue)
 
 
 def instrument(
@@ -146,13 +152,16 @@ def instrument(
         known = _by_app.get(app)
         if known is not None:
             return known
+        environment.mend()
+        environment.tell()
         telemetry = Telemetry(service_name or _title(app), service_version or app.version)
         _by_app[app] = telemetry
         state.add(telemetry)
-        runtime.install()
         for name, step in (
+            ("runtime", _observe_process),
             ("logs", _join_logs),
-            ("traces", _observe_requests),
+            ("httpx", _observe_clients),
+            ("http", _observe_requests),
             ("lifespan", _wrap_lifespan),
         ):
             try:
@@ -167,23 +176,55 @@ def _title(app: FastAPI) -> str:
     return app.title if app.title != "FastAPI" else "unknown_service"
 
 
+def _observe_process(_: FastAPI, telemetry: Telemetry) -> None:
+    runtime.install()
+    alive = ref(telemetry)
+
+    def drain() -> None:
+        found = alive()
+        if found is not None:
+            found.drain_at_exit()
+
+    def renew() -> None:
+        found = alive()
+        if found is not None:
+            found.renew()
+
+    atexit.register(drain)
+    os.register_at_fork(after_in_child=renew)
+
+
 def _join_logs(_: FastAPI, __: Telemetry) -> None:
     logs.configure_structlog()
     stdlib_logs.route()
 
 
+def _observe_clients(_: FastAPI, telemetry: Telemetry) -> None:
+    if not {"httpx", "*"} & telemetry.disabled_instrumentations:
+        http_client.observe_all_clients()
+
+
 def _observe_requests(app: FastAPI, telemetry: Telemetry) -> None:
-    tracing.trace_requests(app, telemetry.tracer_provider)
-    build = app.build_middleware_stack
+    build_plain = app.build_middleware_stack
+    try:
+        tracing.trace_requests(app, telemetry.tracer_provider)
+    except Exception as error:
+        process.failed("instrument_traces", error)
+    build_traced = app.build_middleware_stack
 
     def build_observed() -> ASGIApp:
-        stack = build()
+        try:
+            stack = build_traced()
+        except Exception as error:
+            process.failed("instrument_traces", error)
+            stack = build_plain()
         spans = tracing.span_middleware(stack)
         unobserved = stack if spans is None else spans.app
         # Inside the span, around everything else: sees the final status and the whole time.
         observed = RequestTelemetry(unobserved, telemetry, app.routes)
         if spans is not None:
             spans.app = observed
+            spans.default_span_details = tracing.span_details
         return Gate(spans or observed, observed, unobserved, telemetry.page)
 
     vars(app)["build_middleware_stack"] = build_observed
@@ -201,18 +242,13 @@ def _wrap_lifespan(app: FastAPI, telemetry: Telemetry) -> None:
                 async with inner as passed_on:
                     yield passed_on
             finally:
-                await anyio.to_thread.run_sync(telemetry.drain)
+                await _drain(telemetry)
 
     app.router.lifespan_context = observed
-    _flush_at_exit(telemetry)
 
 
-def _flush_at_exit(telemetry: Telemetry) -> None:
-    alive = ref(telemetry)
-
-    def flush() -> None:
-        found = alive()
-        if found is not None:
-            found.drain(EXIT_FLUSH_SECONDS)
-
-    atexit.register(flush)
+async def _drain(telemetry: Telemetry) -> None:
+    try:
+        await anyio.to_thread.run_sync(telemetry.drain)
+    except Exception as error:
+        process.failed("lifespan", error)

@@ -4,18 +4,17 @@ The only module that creates server spans: a faster way would replace :func:`tra
 """
 
 import os
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from contextlib import contextmanager
 
 from fastapi import FastAPI
 from opentelemetry import trace
 from opentelemetry.context import Context
-from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
 from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
 from opentelemetry.metrics import NoOpMeterProvider
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace import ReadableSpan, SpanLimits, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace import Span as SdkSpan
 from opentelemetry.trace import (
     ProxyTracerProvider,
@@ -26,12 +25,16 @@ from opentelemetry.trace import (
     format_trace_id,
 )
 from opentelemetry.util.types import AttributeValue
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Scope
 
 from observability.instrumentation import state
 from observability.instrumentation.exporting import ExportQueue
+from observability.instrumentation.health import process
+from observability.instrumentation.routes import OTHER_METHOD, method_label
+from observability.instrumentation.values import MAX_TEXT
 
 SCOPE_NAME = "observability"
+MAX_QUERY = 512
 
 
 class QueueSpanProcessor(SpanProcessor):
@@ -44,10 +47,13 @@ class QueueSpanProcessor(SpanProcessor):
         """Nothing to do before a span ends."""
 
     def on_end(self, span: ReadableSpan) -> None:
-        """Queue the span if it is sampled."""
-        context = span.get_span_context()
-        if context is not None and context.trace_flags.sampled:
-            self._queue.put(span)
+        """Queue the span if it is sampled; comes out of the application's own code."""
+        try:
+            context = span.get_span_context()
+            if context is not None and context.trace_flags.sampled:
+                self._queue.put(span)
+        except Exception as error:
+            process.failed("traces", error)
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Send what is queued; see :meth:`ExportQueue.flush`."""
@@ -58,19 +64,15 @@ class QueueSpanProcessor(SpanProcessor):
         self._queue.stop(self._queue.settings.drain_timeout)
 
 
-def encode(spans: Sequence[ReadableSpan]) -> bytes:
-    """Encode spans as an OTLP request; the bytes of several may be joined into one."""
-    encoded: bytes = encode_spans(spans).SerializeToString()
-    return encoded
-
-
 def build_provider(resource: Resource, queue: ExportQueue[ReadableSpan] | None) -> TracerProvider:
     """Make the provider, with the sampler that the environment asks for.
 
     It also becomes the global one if none is set, so that spans made with OpenTelemetry's own
     API end up in the same traces.
     """
-    provider = TracerProvider(resource=resource, shutdown_on_exit=False)
+    limited = "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT" in os.environ
+    limits = SpanLimits(max_attribute_length=None if limited else MAX_TEXT)
+    provider = TracerProvider(resource=resource, shutdown_on_exit=False, span_limits=limits)
     if queue is not None:
         provider.add_span_processor(QueueSpanProcessor(queue))
     if isinstance(trace.get_tracer_provider(), ProxyTracerProvider):
@@ -80,13 +82,44 @@ def build_provider(resource: Resource, queue: ExportQueue[ReadableSpan] | None) 
 
 def trace_requests(app: FastAPI, provider: TracerProvider) -> None:
     """Give each request a SERVER span (stable HTTP conventions, one span a request)."""
-    os.environ.setdefault("OTEL_SEMCONV_STABILITY_OPT_IN", "http")
+    _opt_in_to_stable_names()
     FastAPIInstrumentor.instrument_app(
         app,
         tracer_provider=provider,
         meter_provider=NoOpMeterProvider(),
         exclude_spans=["receive", "send"],
     )
+
+
+def _opt_in_to_stable_names() -> None:
+    """Choose ``http.request.method`` over ``http.method`` and so on, whatever else is chosen."""
+    variable = "OTEL_SEMCONV_STABILITY_OPT_IN"
+    chosen = [name.strip() for name in os.environ.get(variable, "").split(",") if name.strip()]
+    if not {"http", "http/dup"} & set(chosen):
+        os.environ[variable] = ",".join([*chosen, "http"])
+
+
+def span_details(scope: Scope) -> tuple[str, dict[str, str]]:
+    """Name and attributes that a server span begins with; the route is not known yet.
+
+    OpenTelemetry's own way looks for the route by trying them all, and once the application has
+    done the same, what it found is at hand.
+    """
+    name = span_method(method_label(scope["method"])) if scope["type"] == "http" else "WS"
+    query = scope.get("query_string")
+    return name, {"url.query": _redacted(query)} if query else {}
+
+
+def _redacted(query: bytes) -> str:
+    """Return the names in a query without their values, which may be secret."""
+    parts = query[:MAX_QUERY].decode("utf-8", "replace").split("&")
+    pairs = [part.partition("=") for part in parts]
+    return "&".join(f"{name}=REDACTED" if equals else "REDACTED" for name, equals, _ in pairs)
+
+
+def span_method(label: str) -> str:
+    """Return what a span's name says for a method's label."""
+    return "HTTP" if label == OTHER_METHOD else label
 
 
 def span_middleware(stack: ASGIApp) -> OpenTelemetryMiddleware | None:

@@ -20,21 +20,27 @@ def to_json(record: Mapping[Any, Any]) -> bytes:
         return orjson.dumps({text(key): _encodable(value) for key, value in record.items()})
 
 
-def attribute(value: object) -> str | bool | int | float:
-    """Return what OTLP can carry for a value of any type: nested ones as JSON text."""
+def attribute(value: object, limit: int = MAX_TEXT) -> str | bool | int | float:
+    """Return what OTLP can carry for a value of any type: nested ones as JSON text.
+
+    Args:
+        value: anything.
+        limit: characters of text at most; longer text is cut.
+    """
     if isinstance(value, str):
-        short = value if len(value) <= MAX_TEXT else value[:MAX_TEXT]
+        short = value if len(value) <= limit else value[:limit]
         return short if short.isascii() else short.encode("utf-8", "replace").decode()
     if isinstance(value, bool | float):
         return value
     if isinstance(value, int):
-        return int(value) if -MAX_INTEGER <= value < MAX_INTEGER else str(value)[:MAX_TEXT]
+        return int(value) if -MAX_INTEGER <= value < MAX_INTEGER else str(value)[:limit]
     try:
         encoded = orjson.dumps(value, default=plain, option=OPTIONS)
     except UNENCODABLE:
-        return text(value)
+        return text(value)[:limit]
     # What JSON has no form for came out as a string: not to be quoted twice.
-    return str(orjson.loads(encoded)) if encoded[:1] == b'"' else encoded.decode()[:MAX_TEXT]
+    shown = str(orjson.loads(encoded)) if encoded[:1] == b'"' else encoded.decode()
+    return shown[:limit]
 
 
 def plain(value: object) -> object:

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,8 @@ from typing import Any
 import httpx
 import orjson
 import pytest
+
+from tests.support.ports import free_port
 
 
 @dataclass
@@ -41,15 +42,14 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Service]]:
     started: list[Service] = []
 
     def start(code: str, **environment: str) -> Service:
-        (tmp_path / "single.py").write_text(code)
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        output = tmp_path / "out.log"
+        module = f"single{len(started)}"
+        (tmp_path / f"{module}.py").write_text(code)
+        port = free_port()
+        output = tmp_path / f"{module}.log"
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(("OTEL_", "BELFRY_"))}
         with output.open("wb") as out:
             process = subprocess.Popen(
-                [sys.executable, "-m", "uvicorn", "single:app", "--port", str(port)],
+                [sys.executable, "-m", "uvicorn", f"{module}:app", "--port", str(port)],
                 cwd=tmp_path,
                 env={**inherited, "PYTHONPATH": f"{os.getcwd()}:{tmp_path}", **environment},
                 stdout=out,

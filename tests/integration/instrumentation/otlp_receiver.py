@@ -7,13 +7,12 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from time import monotonic, sleep
 
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
-    ExportTraceServiceRequest,
-    ExportTraceServiceResponse,
-)
+import orjson
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
+
+from tests.support import otlp_messages
 
 
 class Receiver:
@@ -31,21 +30,26 @@ class Receiver:
         self.resources: list[dict[str, str]] = []
         self.lock = threading.Lock()
 
-    def take(self, path: str, body: bytes) -> bytes:
+    def take(self, path: str, body: bytes, content_type: str) -> bytes:
         if path == "/v1/traces":
-            traces = ExportTraceServiceRequest.FromString(body)
+            traces = otlp_messages.traces(body, content_type)
             for resource in traces.resource_spans:
                 self._note(resource.resource.attributes)
                 for scope in resource.scope_spans:
                     self.spans.extend(scope.spans)
-            answer = ExportTraceServiceResponse()
-            answer.partial_success.rejected_spans = self.rejected
-            return bytes(answer.SerializeToString())
-        for logs in ExportLogsServiceRequest.FromString(body).resource_logs:
+            return self._answer(content_type)
+        for logs in otlp_messages.logs(body, content_type).resource_logs:
             self._note(logs.resource.attributes)
             for records in logs.scope_logs:
                 self.logs.extend(records.log_records)
         return b""
+
+    def _answer(self, content_type: str) -> bytes:
+        if content_type == otlp_messages.JSON:
+            return orjson.dumps({"partialSuccess": {"rejectedSpans": str(self.rejected)}})
+        answer = ExportTraceServiceResponse()
+        answer.partial_success.rejected_spans = self.rejected
+        return bytes(answer.SerializeToString())
 
     def _note(self, attributes: object) -> None:
         pairs = {pair.key: pair.value.string_value for pair in attributes}  # type: ignore[attr-defined]  # protobuf's containers are untyped
@@ -79,7 +83,8 @@ def serving(receiver: Receiver, port: int = 0) -> Iterator[int]:
                 status = receiver.status
                 receiver.requests.append((monotonic(), self.path, status))
                 receiver.seen_headers.append({k.lower(): v for k, v in self.headers.items()})
-                answer = receiver.take(self.path, body) if status == 200 else b""
+                kind = self.headers["content-type"]
+                answer = receiver.take(self.path, body, kind) if status == 200 else b""
             self.send_response(status)
             for name, value in receiver.headers.items():
                 self.send_header(name, value)

@@ -1,33 +1,44 @@
 """Export to a real HTTP collector: down, up, slow, busy, refusing. Nothing raised or blocked."""
 
-import socket
+import json
+import threading
 import time
-from collections.abc import Callable, Iterator
+import tracemalloc
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import orjson
 import pytest
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from observability.instrumentation.exporting import ExportQueue
-from observability.instrumentation.otlp import OtlpSender, rejected_spans
+from observability.instrumentation.otlp import OtlpSender
 from observability.instrumentation.replies import Outcome, Reply
 from observability.instrumentation.settings import EndpointSettings, QueueSettings
+from observability.instrumentation.wire import Packed
 from tests.integration.instrumentation.otlp_receiver import Receiver, serving
+from tests.support.ports import free_port
 from tests.support.waiting import eventually
 
 Lines = Callable[[], list[dict[str, Any]]]
 PATH = "/v1/traces"
 
 
-def encode(names: Any) -> bytes:
-    request = ExportTraceServiceRequest()
-    spans = request.resource_spans.add().scope_spans.add().spans
-    for name in names:
-        if name == "poison":
-            raise ValueError(name)
-        spans.add().name = name
-    return bytes(request.SerializeToString())
+class Names:
+    """A wire format of spans that have a name and nothing else."""
+
+    content_type = "application/json"
+
+    def pack(self, item: str) -> Packed:
+        if item == "poison":
+            raise ValueError(item)
+        return Packed(None, json.dumps({"name": item}).encode())
+
+    def request(self, packed: Sequence[Packed]) -> bytes:
+        spans = b",".join(body for _, body in packed)
+        return b'{"resourceSpans":[{"scopeSpans":[{"spans":[%s]}]}]}' % spans
+
+    def rejected(self, answer: bytes) -> int:
+        return int(orjson.loads(answer)["partialSuccess"]["rejectedSpans"])
 
 
 @pytest.fixture
@@ -37,10 +48,7 @@ def receiver() -> Receiver:
 
 @pytest.fixture
 def port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        found: int = free.getsockname()[1]
-        return found
+    return free_port()
 
 
 @pytest.fixture
@@ -49,8 +57,8 @@ def queue(port: int) -> Iterator[Callable[..., ExportQueue[str]]]:
 
     def make(**settings: Any) -> ExportQueue[str]:
         endpoint = EndpointSettings(f"http://127.0.0.1:{port}{PATH}", timeout=2)
-        sender = OtlpSender(endpoint, rejected_spans)
-        made.append(ExportQueue("traces", encode, sender, QueueSettings(delay=0.02, **settings)))
+        bounds = QueueSettings(**{"delay": 0.02, **settings})
+        made.append(ExportQueue("traces", Names(), OtlpSender(endpoint, Names()), bounds))
         return made[-1]
 
     yield make
@@ -192,16 +200,133 @@ def test_a_hanging_collector_blocks_nobody(
         exports = queue()
         exports.put("first")
         time.sleep(0.2)
-        start = time.monotonic()
+        longest = 0.0
         for number in range(10_000):
+            start = time.monotonic()
             exports.put(f"span-{number}")
-        assert time.monotonic() - start < 1
+            longest = max(longest, time.monotonic() - start)
+        # Any that waited for the request would have taken what is left of its 1.5 s.
+        assert longest < 0.5
         start = time.monotonic()
         assert not exports.stop(0.3)
         assert time.monotonic() - start < 1
     assert exports.dropped["shutdown"] >= 10_000
     exports.put("too late")
     assert exports.dropped["shutdown"] >= 10_001
+
+
+def test_flush_is_not_done_before_everything_is_sent(
+    queue: Callable[..., ExportQueue[str]], receiver: Receiver, port: int
+) -> None:
+    """Whatever the export thread is just at, what was put before is there afterwards."""
+    with serving(receiver, port):
+        exports = queue(delay=0.0)
+        for number in range(300):
+            exports.put(f"span-{number}")
+            if number % 3 == 0:
+                assert exports.flush(5)
+                assert exports.exported == number + 1
+                assert receiver.span_names()[f"span-{number}"] == 1
+
+
+def test_every_item_is_counted_once_when_stopping(
+    queue: Callable[..., ExportQueue[str]], receiver: Receiver, port: int
+) -> None:
+    """Exported or dropped, with a request on its way and threads that still put."""
+    receiver.delay = 0.3
+    with serving(receiver, port):
+        exports = queue(batch_size=50)
+
+        def produce() -> None:
+            for _ in range(2000):
+                exports.put("x")
+
+        producers = [threading.Thread(target=produce) for _ in range(4)]
+        for producer in producers:
+            producer.start()
+        time.sleep(0.1)
+        exports.stop(0.2)
+        for producer in producers:
+            producer.join()
+        time.sleep(0.8)  # the request that was on its way has been answered by now
+    assert exports.size == 0
+    assert exports.exported + sum(exports.dropped.values()) == 8000
+
+
+def test_more_rejected_than_sent_is_no_negative_count(
+    queue: Callable[..., ExportQueue[str]], receiver: Receiver, port: int
+) -> None:
+    """A collector that counts wrongly cannot make a counter go down."""
+    receiver.rejected = 1000
+    with serving(receiver, port):
+        exports = queue()
+        exports.put("a")
+        exports.put("b")
+        assert exports.flush(5)
+    assert (exports.exported, exports.dropped["rejected"]) == (0, 2)
+
+
+def test_waiting_for_the_collector_costs_no_cpu(queue: Callable[..., ExportQueue[str]]) -> None:
+    """Without any delay the thread still sleeps until it is time to try again."""
+    exports = queue(delay=0.0)
+    exports.put("waits")
+    time.sleep(0.3)
+    before = time.process_time()
+    time.sleep(2)
+    assert time.process_time() - before < 0.4
+    assert exports.size == 1
+
+
+def test_a_full_batch_does_not_wait_for_the_delay(
+    queue: Callable[..., ExportQueue[str]], receiver: Receiver, port: int
+) -> None:
+    """A long delay is no reason to fill the queue."""
+    with serving(receiver, port):
+        exports = queue(delay=60.0, batch_size=100)
+        for number in range(100):
+            exports.put(f"span-{number}")
+        eventually(lambda: exports.exported == 100)
+
+
+def test_what_is_held_for_a_hanging_collector_is_bounded(
+    queue: Callable[..., ExportQueue[str]], receiver: Receiver, port: int
+) -> None:
+    """While a request hangs, items are bytes already, and no more of them than allowed."""
+    receiver.delay = 6
+    with serving(receiver, port):
+        exports = queue(max_bytes=1_000_000)
+        exports.put("first")
+        eventually(lambda: exports.size == 1)
+        time.sleep(0.2)
+        tracemalloc.start()
+        for _ in range(2000):
+            exports.put("x" * 10_000)
+        held, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert held < 3_000_000
+    assert exports.dropped["queue_full"] > 1800
+
+
+def test_a_thread_that_cannot_be_had_is_tried_for_again(
+    queue: Callable[..., ExportQueue[str]],
+    receiver: Receiver,
+    port: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The limit of threads is no exception in the application, and export starts later."""
+    exports = queue()
+
+    def refused(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refused)
+        exports.put("first")
+        assert not exports.flush(0.1)
+    with serving(receiver, port):
+        exports.put("second")
+        assert exports.flush(5)
+    assert receiver.span_names() == {"first": 1, "second": 1}
 
 
 def test_large_amounts_are_sent_in_bounded_requests(
@@ -220,7 +345,7 @@ def test_large_amounts_are_sent_in_bounded_requests(
 def test_gzip_and_headers_are_sent(receiver: Receiver, port: int) -> None:
     """OTEL_EXPORTER_OTLP_HEADERS and COMPRESSION reach the wire."""
     url = f"http://127.0.0.1:{port}{PATH}"
-    sender = OtlpSender(EndpointSettings(url, {"x-tenant": "t1"}, gzip=True), rejected_spans)
+    sender = OtlpSender(EndpointSettings(url, headers={"x-tenant": "t1"}, gzip=True), Names())
     receiver.status = 400
     with serving(receiver, port):
         assert sender(b"body").outcome is Outcome.REFUSED
@@ -228,13 +353,13 @@ def test_gzip_and_headers_are_sent(receiver: Receiver, port: int) -> None:
     [headers] = receiver.seen_headers
     assert headers["x-tenant"] == "t1"
     assert headers["content-encoding"] == "gzip"
-    assert headers["content-type"] == "application/x-protobuf"
+    assert headers["content-type"] == "application/json"
 
 
 @pytest.mark.parametrize("url", ["nonsense", "ftp://host/"])
 def test_an_address_that_makes_no_sense_is_a_refusal(url: str) -> None:
     """It is not asked for ever again and does not raise."""
-    reply = OtlpSender(EndpointSettings(url), rejected_spans)(b"")
+    reply = OtlpSender(EndpointSettings(url), Names())(b"")
     assert reply.outcome is Outcome.REFUSED
 
 
@@ -255,8 +380,10 @@ def test_a_sender_that_raises_is_survived(log_lines: Lines) -> None:
         def close(self) -> None:
             self.closed = True
 
+        def forget(self) -> None: ...
+
     sender = Buggy()
-    exports: ExportQueue[str] = ExportQueue("traces", encode, sender, QueueSettings(delay=0.01))
+    exports: ExportQueue[str] = ExportQueue("traces", Names(), sender, QueueSettings(delay=0.01))
     exports.put("a")
     eventually(lambda: exports.exported == 1)
     assert exports.stop(1)

@@ -98,6 +98,60 @@ def test_ten_lines_give_three_signals_within_a_second(serve: Serve) -> None:
     assert line["trace_id"] == span.trace_id.hex()
 
 
+CALLS = """
+import os
+import httpx
+from fastapi import FastAPI
+from observability import instrument
+
+app = FastAPI()
+instrument(app)
+client = httpx.AsyncClient()
+
+@app.get("/ask")
+async def ask() -> str:
+    return (await client.get(os.environ["OTHER"] + "/hello/ann?secret=1")).text
+"""
+
+
+def test_a_call_by_plain_httpx_is_one_trace_in_both_services(serve: Serve) -> None:
+    """Nothing but instrument() in either: the other's span is the call's child."""
+    receiver = Receiver()
+    with serving(receiver) as port:
+        to_collector = {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{port}"}
+        other = serve(TEN_LINES, **to_collector)
+        caller = serve(CALLS, **to_collector, OTHER=other.url)
+        assert httpx.get(f"{caller.url}/ask").json() == '"hello ann"'
+        wanted = {"GET /ask", "GET", "GET /hello/{name}"}
+        eventually(lambda: wanted <= receiver.span_names().keys())
+    spans = {span.name: span for span in receiver.spans}
+    ask, call, hello = spans["GET /ask"], spans["GET"], spans["GET /hello/{name}"]
+    assert ask.trace_id == call.trace_id == hello.trace_id
+    assert (call.parent_span_id, hello.parent_span_id) == (ask.span_id, call.span_id)
+    assert not any("secret=1" in str(span) for span in receiver.spans)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "content_type"),
+    [("http/protobuf", "application/x-protobuf"), ("", "application/json")],
+)
+def test_protobuf_is_sent_where_it_is_asked_for(
+    protocol: str, content_type: str, serve: Serve
+) -> None:
+    """OTEL_EXPORTER_OTLP_PROTOCOL is honoured; JSON is what is sent without it."""
+    receiver = Receiver()
+    with serving(receiver) as port:
+        service = serve(
+            TEN_LINES,
+            OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{port}",
+            OTEL_EXPORTER_OTLP_PROTOCOL=protocol,
+        )
+        httpx.get(f"{service.url}/hello/ann")
+        eventually(lambda: bool(receiver.events()["greeted"] and receiver.span_names()))
+        service.stop()
+    assert {headers["content-type"] for headers in receiver.seen_headers} == {content_type}
+
+
 def test_a_graceful_stop_flushes_what_is_left(serve: Serve) -> None:
     """Spans and logs of the last moment arrive although the collector was away until then."""
     receiver = Receiver()

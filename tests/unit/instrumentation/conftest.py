@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import orjson
 import pytest
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI, HTTPException
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -17,9 +17,10 @@ from prometheus_client import Metric
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
-from observability import Telemetry, instrument
+from observability import Telemetry, current_trace_id, get_logger, instrument
 
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
+COUNT = "http_server_request_duration_seconds_count"
 
 
 @dataclass
@@ -71,6 +72,40 @@ class Observed:
 
     async def value(self, name: str, **labels: str) -> float:
         return sum(float(sample.value) for sample in await self.samples(name, **labels))
+
+
+def context_ids(one: ReadableSpan) -> tuple[int, int]:
+    assert one.context is not None
+    return one.context.trace_id, one.context.span_id
+
+
+def shop() -> FastAPI:
+    app = FastAPI()
+    router = APIRouter()
+
+    @router.get("/items/{item_id}")
+    async def item(item_id: int) -> dict[str, object]:
+        get_logger("shop").info("item_shown", item_id=item_id)
+        return {"trace_id": current_trace_id()}
+
+    @app.get("/fails")
+    async def fails() -> None:
+        raise LookupError("gone")
+
+    @app.get("/teapot")
+    async def teapot() -> None:
+        raise HTTPException(418)
+
+    app.include_router(router, prefix="/v1")
+    return app
+
+
+async def routes_counted(observed: Observed) -> dict[str, float]:
+    return {
+        f"{sample.labels['http_request_method']} {sample.labels['http_route']} "
+        f"{sample.labels['http_response_status_code']}": float(sample.value)
+        for sample in await observed.samples(COUNT)
+    }
 
 
 @pytest.fixture(autouse=True)

@@ -1,15 +1,12 @@
-"""Calls that leave the service: HTTP, messages, statements. One trace throughout."""
+"""What leaves the service: messages and statements. One trace throughout."""
 
+import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from pathlib import Path
 
-import httpx
 import pytest
 from fastapi import FastAPI
-from opentelemetry import baggage, context
-from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import SpanKind, StatusCode
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import OperationalError
@@ -22,7 +19,6 @@ from observability import (
     continued,
     current_trace_id,
     dead_lettered,
-    instrument_client,
     instrument_engine,
     observe_queues,
     process_span,
@@ -30,79 +26,30 @@ from observability import (
     span,
 )
 from observability.instrumentation.database import summarize
-from tests.unit.instrumentation.conftest import Observed
+from tests.unit.instrumentation.conftest import Observed, context_ids
 
 Observe = Callable[[FastAPI], Observed]
 
 
-def context_ids(one: ReadableSpan) -> tuple[int, int]:
-    assert one.context is not None
-    return one.context.trace_id, one.context.span_id
-
-
-@asynccontextmanager
-async def upstream(seen: list[httpx.Request]) -> AsyncIterator[httpx.AsyncClient]:
-    def answer(request: httpx.Request) -> httpx.Response:
-        seen.append(request)
-        if request.url.path == "/refused":
-            raise httpx.ConnectError("refused")
-        if request.url.path == "/moved":
-            return httpx.Response(302, headers={"location": "/ok"})
-        return httpx.Response(503 if request.url.path == "/busy" else 200)
-
-    client = httpx.AsyncClient(transport=httpx.MockTransport(answer), base_url="http://cart:8003")
-    async with client:
-        yield client
-
-
-async def test_a_call_carries_the_trace_and_has_a_client_span(observe: Observe) -> None:
-    """traceparent and baggage go out; the span names the peer and hides the query."""
+async def test_a_cancelled_handler_has_neither_succeeded_nor_failed(observe: Observe) -> None:
+    """A worker that stops is no error of the messages that it puts back."""
     observed = observe(FastAPI())
-    seen: list[httpx.Request] = []
-    async with upstream(seen) as client:
-        instrument_client(client, peer="cart")
-        assert instrument_client(client) is client
-        with span("buy"):
-            token = context.attach(baggage.set_baggage("tenant", "t1"))
-            await client.get("/ok", params={"secret": "s"})
-            context.detach(token)
-    call = observed.span("GET")
-    attributes = dict(call.attributes or {})
-    assert call.kind is SpanKind.CLIENT
-    assert context_ids(call)[0] == context_ids(observed.span("buy"))[0]
-    assert attributes["peer.service"] == attributes["server.address"] == "cart"
-    assert attributes["url.full"] == "http://cart:8003/ok"
-    trace_id, span_id = context_ids(call)
-    assert seen[0].headers["traceparent"].startswith(f"00-{trace_id:032x}-{span_id:016x}-0")
-    assert seen[0].headers["baggage"] == "tenant=t1"
-    [count] = await observed.samples(
-        "http_client_request_duration_seconds_count",
-        server_address="cart",
-        http_response_status_code="200",
-    )
-    assert count.value >= 1
 
+    async def handle() -> None:
+        with process_span("stopping", {}):
+            await asyncio.sleep(60)
 
-async def test_failed_calls_are_errors_and_pass_through(observe: Observe) -> None:
-    """No answer is the status "error"; a 5xx is an error of the span; redirects count once."""
-    observed = observe(FastAPI())
-    async with upstream([]) as client:
-        instrument_client(client)
-        with pytest.raises(httpx.ConnectError):
-            await client.get("/refused")
-        await client.get("/busy")
-        assert (await client.get("/moved", follow_redirects=True)).status_code == 200
-    refused, busy, moved = observed.spans
-    assert refused.status.status_code is busy.status.status_code is StatusCode.ERROR
-    assert moved.status.status_code is StatusCode.UNSET
-    assert dict(refused.attributes or {})["error.type"] == "ConnectError"
-    statuses = {
-        sample.labels["http_response_status_code"]
-        for sample in await observed.samples(
-            "http_client_request_duration_seconds_count", server_address="cart"
-        )
-    }
-    assert {"error", "503", "200"} <= statuses
+    handling = asyncio.create_task(handle())
+    await asyncio.sleep(0.05)
+    handling.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await handling
+    [process] = observed.spans
+    assert process.status.status_code is StatusCode.UNSET
+    name = "messaging_process_duration_seconds_count"
+    labels = {"messaging_destination_name": "stopping"}
+    assert await observed.value(name, **labels, outcome="cancelled") == 1
+    assert await observed.value(name, **labels, outcome="error") == 0
 
 
 async def test_a_message_is_one_trace_from_producer_to_consumer(observe: Observe) -> None:

@@ -14,13 +14,10 @@ import orjson
 import pytest
 import structlog
 from fastapi import FastAPI
-from opentelemetry._logs import SeverityNumber
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
-from opentelemetry.sdk.resources import Resource
-from opentelemetry.trace import INVALID_SPAN_CONTEXT
 
 from observability import get_logger
-from observability.instrumentation.log_records import LogEncoder, LogEntry
+from observability.instrumentation.exporting import ExportQueue
+from observability.instrumentation.log_records import LogEntry
 from observability.instrumentation.stdlib_logs import PipelineHandler
 from observability.instrumentation.values import attribute
 from tests.unit.instrumentation.conftest import Observed
@@ -93,6 +90,71 @@ def test_a_field_cannot_take_the_place_of_a_fixed_key(log_lines: Lines) -> None:
     [line] = log_lines()
     assert (line["level"], line["service"]) == ("info", "unknown_service")
     assert (line["field_level"], line["field_trace_id"]) == ("high", "mine")
+
+
+@pytest.fixture
+def entries(monkeypatch: pytest.MonkeyPatch) -> list[LogEntry]:
+    """What is handed over for export."""
+    found: list[LogEntry] = []
+    monkeypatch.setattr(ExportQueue, "put", lambda _, entry: found.append(entry))
+    return found
+
+
+@pytest.fixture
+def exporting(
+    monkeypatch: pytest.MonkeyPatch, observe: Callable[[FastAPI], Observed]
+) -> Callable[..., Observed]:
+    """Make an app whose log records are exported, under further variables."""
+
+    def make(**environment: str) -> Observed:
+        for name, value in {"OTEL_LOGS_EXPORTER": "otlp", **environment}.items():
+            monkeypatch.setenv(name, value)
+        return observe(FastAPI())
+
+    return make
+
+
+def test_fields_have_the_same_names_on_the_line_and_over_otlp(
+    exporting: Callable[..., Observed], entries: list[LogEntry], log_lines: Lines
+) -> None:
+    """One called like a fixed key is renamed for both, so that none is there twice."""
+    exporting()
+    get_logger().info("e", level="gold", trace_id="mine", lines=[1, {"a": 2}], n=1, none=None)
+    [entry], [line] = entries, log_lines()
+    assert entry.fields.keys() == {"field_level", "field_trace_id", "lines", "n"}
+    assert entry.fields.keys() | {"none"} <= line.keys()
+    assert (entry.fields["field_level"], line["field_level"]) == ("gold", "gold")
+    assert entry.fields["lines"] == '[1,{"a":2}]'
+    assert line["lines"] == [1, {"a": 2}]
+
+
+def test_long_and_many_fields_are_cut_on_both(
+    exporting: Callable[..., Observed], entries: list[LogEntry], log_lines: Lines
+) -> None:
+    """A megabyte of text, a huge list and a thousand fields take a bounded amount of memory."""
+    exporting()
+    many = {f"field{number}": number for number in range(1000)}
+    get_logger().info("e", text="x" * 1_000_000, nested=["y" * 1000] * 1000, **many)
+    [entry], [line] = entries, log_lines()
+    assert len(str(entry.fields["text"])) == len(line["text"]) == 16_384
+    assert len(str(entry.fields["nested"])) == len(line["nested"]) == 16_384
+    assert len(entry.fields) == 128
+    assert entry.dropped == 1002 - 128
+    assert line.keys() - entry.fields.keys() == {
+        *("timestamp", "level", "event", "service", "trace_id", "span_id")
+    }
+
+
+def test_the_limits_of_the_environment_apply(
+    exporting: Callable[..., Observed], entries: list[LogEntry], log_lines: Lines
+) -> None:
+    """OTEL_LOGRECORD_ATTRIBUTE_COUNT_LIMIT and OTEL_LOGRECORD_ATTRIBUTE_VALUE_LENGTH_LIMIT."""
+    exporting(
+        OTEL_LOGRECORD_ATTRIBUTE_COUNT_LIMIT="2", OTEL_LOGRECORD_ATTRIBUTE_VALUE_LENGTH_LIMIT="3"
+    )
+    get_logger().info("e", a="12345", b=[1, 2], c="x")
+    assert entries[0].fields == {"a": "123", "b": "[1,"}
+    assert log_lines()[0]["b"] == "[1,"
 
 
 def test_exceptions_are_fields(log_lines: Lines) -> None:
@@ -191,27 +253,6 @@ def test_a_closed_stdout_does_not_raise(monkeypatch: pytest.MonkeyPatch) -> None
     with open(os.devnull, "w") as closed:
         monkeypatch.setattr(sys, "stdout", closed)
     get_logger("x").info("lost")
-
-
-def test_a_record_over_otlp_has_what_the_line_has() -> None:
-    """Body is the event; severity, level, stream and fields are there; nested ones as JSON."""
-    fields = {"order_id": "o1", "cents": 5, "none": None, "lines": attribute([{"id": 1}])}
-    entry = LogEntry(
-        1_700_000_000_000_000_000, "warning", "e", "audit", INVALID_SPAN_CONTEXT, fields
-    )
-    encoded = LogEncoder(Resource({"service.name": "s"}))([entry])
-    [resource] = ExportLogsServiceRequest.FromString(encoded).resource_logs
-    [record] = resource.scope_logs[0].log_records
-    assert record.body.string_value == "e"
-    assert record.severity_number == SeverityNumber.WARN.value
-    assert record.time_unix_nano == entry.created_ns
-    assert record.trace_id == b""
-    attributes = {pair.key: pair.value for pair in record.attributes}
-    assert attributes.keys() == {"order_id", "cents", "lines", "level", "log_stream"}
-    assert attributes["cents"].int_value == 5
-    assert attributes["lines"].string_value == '[{"id":1}]'
-    assert attributes["log_stream"].string_value == "audit"
-    assert attributes["level"].string_value == "warning"
 
 
 @pytest.mark.parametrize(

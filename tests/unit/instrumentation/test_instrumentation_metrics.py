@@ -1,14 +1,26 @@
 """Metrics of the application: bounded, never raising, with exemplars."""
 
 import gc
-from collections.abc import Callable
+import math
+import threading
+import time
+from collections.abc import Callable, Iterator
 from uuid import uuid4
 
+import prometheus_client
 import pytest
 from fastapi import FastAPI
+from prometheus_client import CollectorRegistry, Metric
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import Collector
 
 import observability
 from observability import cache_request, counter, gauge, histogram, span
+from observability.instrumentation.bounded_call import PATIENCE_SECONDS, BoundedCall
+from observability.instrumentation.health import process
+from observability.instrumentation.rendering import OpenMetricsPage
+from tests.support.waiting import eventually
 from tests.unit.instrumentation.conftest import Observed
 
 Observe = Callable[[FastAPI], Observed]
@@ -123,3 +135,107 @@ def test_public_names_are_what_they_say() -> None:
         assert getattr(observability, name) is not None
     with pytest.raises(AttributeError, match="nothing_of_that_name"):
         _ = observability.nothing_of_that_name
+
+
+class Failing(Collector):
+    """Tells one metric and then no more."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def collect(self) -> Iterator[Metric]:
+        yield GaugeMetricFamily(self.name, "Told.", 1)
+        raise PermissionError("/var/lib/secret")
+
+
+async def test_a_collector_that_fails_costs_its_own_metrics_only(observe: Observe) -> None:
+    """The page is there, without what could not be read, and says so."""
+    name = unique("partly")
+    observed = observe(FastAPI())
+    observed.telemetry.registry.register(Failing(name))
+    before = await observed.value("telemetry_errors_total", component="metrics_page")
+    assert await observed.value(name) == 1
+    assert await observed.samples("process_cpu_seconds_total")
+    after = await observed.value("telemetry_errors_total", component="metrics_page")
+    assert after >= before + 1
+
+
+async def test_names_taken_twice_are_still_refused(observe: Observe) -> None:
+    """A series of the same name from two metrics would be no valid page."""
+    registry = observe(FastAPI()).telemetry.registry
+    name = unique("once")
+    prometheus_client.Gauge(name, "First.", registry=registry)
+    with pytest.raises(ValueError, match="Duplicated"):
+        prometheus_client.Gauge(name, "Second.", registry=registry)
+
+
+@pytest.mark.parametrize("escaping", ["allow-utf-8", "underscores", "values"])
+def test_the_page_is_the_one_that_prometheus_client_makes(escaping: str) -> None:
+    """At the first scrape and at later ones, with all that a metric can have."""
+    registry = CollectorRegistry()
+    total = prometheus_client.Counter(
+        "a_total", 'Doc "quoted" \\ and\nmore.', ["x"], registry=registry
+    )
+    seconds = prometheus_client.Histogram("b_seconds", "B.", ["y", "x"], registry=registry, unit="")
+    level = prometheus_client.Gauge("c", "C.", registry=registry)
+    prometheus_client.Info("d", "D.", registry=registry).info({"version": "1", "é": "ü"})
+    prometheus_client.Gauge("names with spaces", "E.", ["a label"], registry=registry).labels("z")
+    registry.register(Stamped())
+    accept = f"application/openmetrics-text;version=1.0.0;escaping={escaping}"
+    encode, _ = choose_encoder(accept)
+    page = OpenMetricsPage(encode)
+    values: list[float] = [0, 1, 1e7, 1.5e-9, -3, math.inf, math.nan, 123456789.25]
+    for value in values:
+        level.set(value)
+        total.labels('say "hi"\n\\').inc(1, {"trace_id": 'a"b\\c'})
+        seconds.labels("é", "").observe(abs(value), {"trace_id": str(value)})
+        assert page.render(registry.collect()) == encode(registry)
+
+
+class Stamped(Collector):
+    """A sample with a time of its own."""
+
+    def collect(self) -> Iterator[Metric]:
+        family = GaugeMetricFamily("stamped", "S.")
+        family.add_metric([], 5, timestamp=12.5)
+        yield family
+
+
+async def test_a_metric_that_cannot_be_shown_is_left_out(observe: Observe) -> None:
+    """One label value that is no text does not cost the page."""
+    observed = observe(FastAPI())
+    broken = GaugeMetricFamily("broken", "B.", labels=["a"])
+    broken.add_metric(["x"], 1)
+    broken.samples[0].labels["a"] = 5  # type: ignore[assignment]  # what a careless collector does
+
+    class Careless(Collector):
+        def collect(self) -> Iterator[Metric]:
+            yield broken
+
+    observed.telemetry.registry.register(Careless())
+    families = await observed.families()
+    assert "broken" not in families
+    assert "target" in families
+
+
+def test_a_read_that_hangs_is_counted_and_shown_no_longer() -> None:
+    """The last value holds for a while; then nothing is better than something untrue."""
+    hang = threading.Event()
+    values = [1]
+
+    def read() -> list[int]:
+        if not values:
+            hang.wait(60)
+        return [values.pop()] if values else [2]
+
+    before = process.errors["hanging"]
+    call: BoundedCall[list[int]] = BoundedCall("hanging", read, [])
+    assert call() == [1]
+    start = time.monotonic()
+    shown = [call() for _ in range(4)]
+    # Only the first is waited for: the page is not held up at each scrape.
+    assert time.monotonic() - start < 2 * PATIENCE_SECONDS
+    assert shown == [[1], [1], [], []]
+    assert process.errors["hanging"] == before + 4
+    hang.set()
+    eventually(lambda: call() == [2])
