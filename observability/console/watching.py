@@ -32,6 +32,7 @@ class AuditWatch:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._trails: dict[Path, Trail] = {}
+        self._told: dict[str, int] = {}
 
     async def run(self) -> None:
         """Look every few seconds until cancelled."""
@@ -55,9 +56,10 @@ class AuditWatch:
     def _gone(self, path: Path) -> None:
         """A whole trail that is gone is broken; a broken one was put away by who looked at it."""
         if self._trails[path].whole:
-            BREAKS.labels(path.stem).set(1)
+            self._tell(path.stem, 1)
         else:
             BREAKS.remove(path.stem)
+            self._told.pop(path.stem, None)
             del self._trails[path]
 
     def _check(self, path: Path) -> None:
@@ -69,7 +71,13 @@ class AuditWatch:
         except OSError as error:
             log.error("audit_trail_unreadable", chain=path.stem, reason=str(error))
             found = 1
-        BREAKS.labels(path.stem).set(found)
+        self._tell(path.stem, found)
+
+    def _tell(self, chain: str, breaks: int) -> None:
+        if breaks > self._told.get(chain, 0):
+            log.warning("audit_chain_broken", chain=chain, breaks=breaks)
+        self._told[chain] = breaks
+        BREAKS.labels(chain).set(breaks)
 
 
 @asynccontextmanager

@@ -25,7 +25,9 @@ def up(
     only: _Names = None,
     without: _Names = None,
     scale: _Scale = None,
-    timeout: _ReadyWithin = 1800.0,
+    timeout: Annotated[
+        float, typer.Option(help="Seconds to wait for one more process to be ready.")
+    ] = 1800.0,
 ) -> None:
     """Run the whole stack: services, console, and the servers that keep telemetry.
 

@@ -14,6 +14,7 @@ from rich.text import Text
 from observability.exits import DOES_NOT_HOLD, HOLDS, WRONG_USE, UsageError
 from observability.settings import Settings
 from observability.stack import control, display, pages, state
+from observability.stack.patience import Patience
 from observability.stack.plan import Plan
 from observability.stack.servers import Servers
 from observability.stack.supervisor import Supervisor
@@ -38,7 +39,8 @@ class Foreground:
         """Start, show progress, wait for the end, stop everything.
 
         Args:
-            patience: seconds after which it says what is not ready yet; it goes on then.
+            patience: seconds without one more process ready after which it says what is not; it
+                goes on then.
 
         Returns:
             The exit code.
@@ -63,7 +65,7 @@ class Foreground:
             with state.usable(settings):
                 await commands.open()
             await self._supervisor.start()
-            await self._show_start(patience)
+            await self._show_start(Patience(patience))
             await self._show_changes()
         finally:
             await self._supervisor.stop()
@@ -73,12 +75,13 @@ class Foreground:
         self._console.print("stopped; data stays in " + str(settings.state_dir), soft_wrap=True)
         return HOLDS
 
-    async def _show_start(self, patience: float) -> None:
+    async def _show_start(self, patience: Patience) -> None:
         shown = display.progress(self._console, self._pages, self._began)
         try:
             while not (self._supervisor.settled or self._stop.is_set()):
-                shown.update(self._rows())
-                if time.monotonic() - self._began > patience:
+                rows = self._rows()
+                shown.update(rows)
+                if patience.is_over(rows):
                     break
                 await self._pause(_REFRESH_SECONDS)
             shown.update(self._rows())
@@ -153,7 +156,7 @@ def run_detached(plan: Plan, arguments: Sequence[str], timeout: float) -> int:
     Args:
         plan: what `arguments` come to.
         arguments: of the `belfry up` to be left running.
-        timeout: seconds to wait.
+        timeout: seconds to wait for one more process to be ready.
 
     Returns:
         0 if all is ready, 1 if not; the stack is left running in either case.
@@ -179,8 +182,9 @@ def run_detached(plan: Plan, arguments: Sequence[str], timeout: float) -> int:
     to_open = pages.to_open(plan)
     shown = display.progress(console, to_open, began)
     rows: list[dict[str, Any]] = []
+    patience = Patience(timeout)
     try:
-        while time.monotonic() - began < timeout:
+        while not patience.is_over(rows):
             if (code := supervisor.poll()) is not None:
                 raise _refusal(code, said.read_text(encoding="utf-8"))
             rows = _progress(settings) or rows

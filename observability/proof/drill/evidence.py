@@ -55,8 +55,7 @@ class Evidence:
             limit=_TRACES,
         )
         for trace in await self._jaeger.search(search):
-            span = next((one for one in trace.spans if _shows(one, wanted)), None)
-            if span:
+            if span := shown_by(trace, wanted):
                 return _told(trace, span)
         return None
 
@@ -79,18 +78,36 @@ async def _eventually(ask: Callable[[], Awaitable[str | None]], within: float) -
         await asyncio.sleep(_PAUSE_SECONDS)
 
 
+def shown_by(trace: Trace, wanted: TraceWanted) -> Span | None:
+    """The first span of a trace that is as a scenario wants one."""
+    if wanted.without in {one.service for one in trace.spans}:
+        return None
+    return next((one for one in trace.spans if _shows(one, wanted)), None)
+
+
 def _shows(span: Span, wanted: TraceWanted) -> bool:
     return (
         span.service == wanted.service
         and span.seconds >= wanted.longer_than
         and wanted.name in span.name
         and (not wanted.error or _failed(span))
+        and (wanted.status is None or _status(span) == wanted.status)
+        and _waited(span) >= wanted.waited
     )
 
 
 def _failed(span: Span) -> bool:
-    status = span.attributes.get("http.response.status_code")
+    status = _status(span)
     return span.error or (isinstance(status, int) and status >= _HTTP_ERROR)
+
+
+def _status(span: Span) -> object:
+    return span.attributes.get("http.response.status_code")
+
+
+def _waited(span: Span) -> float:
+    seconds = span.attributes.get("messaging.message.wait_seconds")
+    return float(seconds) if isinstance(seconds, int | float) else 0.0
 
 
 def _told(trace: Trace, span: Span) -> str:
@@ -104,6 +121,12 @@ def _said(wanted: TraceWanted) -> str:
         parts.append(f"named {wanted.name}")
     if wanted.error:
         parts.append("that failed")
+    if wanted.status:
+        parts.append(f"answered {wanted.status}")
+    if wanted.waited:
+        parts.append(f"whose message waited {wanted.waited:g} s or longer")
+    if wanted.without:
+        parts.append(f"without any of {wanted.without}")
     if wanted.longer_than:
         parts.append(f"of {wanted.longer_than:g} s or longer")
     return " ".join(parts)

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from observability.exits import UsageError
 from observability.proof.drill.restoring import Blocked, FileWas
-from observability.proof.drill.stage import Deed, Stage
+from observability.proof.drill.stage import Deed, Stage, beside
 
 _BUSY_SECONDS = 20.0
 FilePath = Annotated[str, Field(pattern=r"^\w[\w./-]*$")]
@@ -71,12 +71,8 @@ class Lock(Deed):
         path = stage.settings.state_dir / self.lock
         if not path.is_file():
             raise UsageError(f"there is no database {path} to be locked")
-        holding = asyncio.create_task(self._go_on(path))
-        try:
+        async with beside(self._go_on(path)):
             yield
-        finally:
-            holding.cancel()
-            await asyncio.gather(holding, return_exceptions=True)
 
     async def _go_on(self, path: Path) -> None:
         with contextlib.closing(

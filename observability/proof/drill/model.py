@@ -34,6 +34,15 @@ Alerts = tuple[
 ]
 
 
+#: Labels that all alerts of a shop share: they say nothing of what an alert is about.
+_SHARED: Final = frozenset({"service_namespace", "deployment_environment_name"})
+
+
+def _whose(labels: Mapping[str, str]) -> set[str]:
+    """What an alert may be about: services, queues, instances, trails."""
+    return {value for name, value in labels.items() if name not in _SHARED}
+
+
 class _Table(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -74,12 +83,18 @@ class TraceWanted(_Table):
         error: whether a span of it must have failed.
         longer_than: seconds that a span of it must at least take.
         name: what the span's name must contain.
+        status: with which HTTP status it must have answered or been answered.
+        waited: seconds that its message must at least have waited in the queue.
+        without: service that must have no part in the trace.
     """
 
     service: str
     error: bool = False
     longer_than: float = 0.0
     name: str = ""
+    status: int | None = None
+    waited: float = 0.0
+    without: str = ""
 
 
 class Scenario(_Table):
@@ -143,13 +158,13 @@ class Scenario(_Table):
         """Whether an alert with these labels, ringing before it begins, would spoil it."""
         if any(one.matches(labels) for one in self.expect):
             return True
-        return not self.hits.isdisjoint(labels.values())
+        return not self.hits.isdisjoint(_whose(labels))
 
     def covers(self, labels: Mapping[str, str]) -> bool:
         """Whether an alert with these labels may come of it."""
         if any(one.matches(labels) for one in self.expect):
             return True
-        return not self.radius.isdisjoint(labels.values())
+        return not self.radius.isdisjoint(_whose(labels))
 
 
 class Catalogue(_Table):

@@ -69,17 +69,20 @@ class Report:
     Attributes:
         outcomes: in the order in which the drills ended.
         false_alarms: notifications that no drill explains.
+        not_restored: what could not be put back, and why.
         seconds: how long it all took.
     """
 
     outcomes: list[Outcome] = field(default_factory=list)
     false_alarms: list[str] = field(default_factory=list)
+    not_restored: list[str] = field(default_factory=list)
     seconds: float = 0.0
 
     @property
     def holds(self) -> bool:
-        """Whether every drill holds and nobody was disturbed for nothing."""
-        return not self.false_alarms and all(one.ok for one in self.outcomes)
+        """Whether every drill holds, nobody was disturbed for nothing and all is as before."""
+        disturbed = self.false_alarms or self.not_restored
+        return not disturbed and all(one.ok for one in self.outcomes)
 
     @property
     def received_p95(self) -> float | None:
@@ -99,6 +102,7 @@ class Report:
             "paging_received_p95_seconds": self.received_p95,
             "first_page_received_p95_seconds": self.first_received_p95,
             "false_alarms": self.false_alarms,
+            "not_restored": self.not_restored,
             "drills": [{"ok": one.ok, **asdict(one)} for one in self.outcomes],
         }
 

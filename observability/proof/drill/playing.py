@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from observability.alerting.notifications import Notification
-from observability.exits import UsageError
 from observability.proof.drill import reporting
 from observability.proof.drill.evidence import Evidence
 from observability.proof.drill.model import Scenario
@@ -15,7 +14,6 @@ from observability.proof.drill.selector import Selector
 from observability.proof.drill.stage import Stage
 from observability.proof.drill.traffic import Traffic
 from observability.proof.drill.watch import Alarms, Watch
-from observability.stack.control import NotRunningError
 
 #: How long an earlier drill's alerts may take to end before they count as a problem.
 QUIET_SECONDS = 90.0
@@ -60,8 +58,8 @@ class Player:
         try:
             async with self.traffic.going(scenario.traffic):
                 await self._play(scenario, outcome)
-        except (UsageError, NotRunningError) as error:
-            outcome.problems.append(str(error))
+        except Exception as error:  # of whatever kind: the drills after it are still to be played
+            outcome.problems.append(str(error) or type(error).__name__)
         outcome.seconds = time.time() - outcome.began
         self._look_for_forbidden(scenario, outcome)
         return outcome
@@ -79,7 +77,7 @@ class Player:
                 outcome.alerts.append(await self._rung(heard, selector, fault_at, outcome))
             if heard.all_fire():
                 self.tell(scenario.name, "rings; looks for traces and log lines")
-                found = await self.evidence.gather(scenario, outcome.began, EVIDENCE_SECONDS)
+                found = await self.evidence.gather(scenario, fault_at, EVIDENCE_SECONDS)
                 outcome.evidence, missing = found
                 outcome.problems.extend(missing)
             self.tell(scenario.name, "repairs it")

@@ -6,15 +6,15 @@ import os
 import secrets
 import signal
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Annotated
+from typing import Annotated, Any
 
 import psutil
 from pydantic import Field
 
-from observability.proof.drill.restoring import Ran, ReplicasWere, VersionWas
-from observability.proof.drill.stage import Deed, Stage, lasting
+from observability.proof.drill.restoring import Ran, ReplicasWere, Restarted
+from observability.proof.drill.stage import Deed, Stage, beside, lasting
 from observability.stack.plan import parse_scale, split_names
 
 _POLL_SECONDS = 1.0
@@ -73,12 +73,8 @@ class Kill(Deed):
     async def applied(self, stage: Stage) -> AsyncIterator[None]:
         """Kill it as long as it lasts; the supervisor starts it each time."""
         await stage.rows(self.kill)
-        killing = asyncio.create_task(self._go_on(stage))
-        try:
+        async with beside(self._go_on(stage)):
             yield
-        finally:
-            killing.cancel()
-            await asyncio.gather(killing, return_exceptions=True)
 
     async def _go_on(self, stage: Stage) -> None:
         ready_since: dict[int, float] = {}
@@ -114,15 +110,17 @@ class Scale(Deed):
 
 
 class Restart(Deed):
-    """Restart a service, or one replica of it, perhaps as another version.
+    """Restart a process, perhaps as another version or told something else.
 
     Attributes:
         restart: name or instance.
-        version: what it reports from then on; `{random}` is another each time.
+        version: what a service reports from then on; `{random}` is another each time.
+        set: variables of its environment, in place of what is configured.
     """
 
     restart: str
     version: str | None = None
+    set: Mapping[str, str] = {}
 
     @property
     def restarts(self) -> bool:
@@ -131,15 +129,18 @@ class Restart(Deed):
 
     @asynccontextmanager
     async def applied(self, stage: Stage) -> AsyncIterator[None]:
-        """Restart it; if that was as another version, then again as the one that it was."""
-        if self.version is None:
+        """Restart it; if that changed what it is, then again as it was."""
+        if self.version is None and not self.set:
             await stage.ask("restart", name=self.restart)
             yield
             return
-        was = (await stage.rows(self.restart))[0]["version"]
-        version = self.version.replace("{random}", secrets.token_hex(3))
-        async with stage.journal.restoring(VersionWas(service=self.restart, version=was)):
-            await stage.ask("restart", name=self.restart, version=version)
+        changed: dict[str, Any] = {"variables": dict(self.set)} if self.set else {}
+        was = None
+        if self.version is not None:
+            was = (await stage.rows(self.restart))[0]["version"]
+            changed["version"] = self.version.replace("{random}", secrets.token_hex(3))
+        async with stage.journal.restoring(Restarted(process=self.restart, version=was)):
+            await stage.ask("restart", name=self.restart, **changed)
             yield
 
 

@@ -74,20 +74,24 @@ class ReplicasWere(_Entry):
         )
 
 
-class VersionWas(_Entry):
-    """A service reported this version."""
+class Restarted(_Entry):
+    """A process was restarted as another version, or with another environment.
 
-    kind: Literal["version"] = "version"
-    service: str
-    version: str
+    Attributes:
+        version: what a service reported before; None if that was not changed.
+    """
+
+    kind: Literal["restarted"] = "restarted"
+    process: str
+    version: str | None
 
     def restore(self, settings: Settings) -> None:
-        """Run that version again."""
+        """Restart it as it was configured, and as that version."""
         control.ask(
             settings,
             "restart",
             timeout=_CONTROL_SECONDS,
-            name=self.service,
+            name=self.process,
             version=self.version,
         )
 
@@ -129,7 +133,7 @@ class Blocked(_Entry):
 
 
 Entry = Annotated[
-    FaultWas | Ran | ReplicasWere | VersionWas | FileWas | Blocked, Field(discriminator="kind")
+    FaultWas | Ran | ReplicasWere | Restarted | FileWas | Blocked, Field(discriminator="kind")
 ]
 #: What outlives the stack that it was done to.
 _LASTING = (FileWas, Blocked)
@@ -147,6 +151,8 @@ class Journal:
         self._settings = settings
         self._path = settings.state_dir / "drill.json"
         self._entries: list[Entry] = []
+        #: What could not be put back, and why; the next run tries again.
+        self.failures: list[str] = []
 
     @property
     def left(self) -> bool:
@@ -158,6 +164,9 @@ class Journal:
 
         What belongs to a stack that has been stopped since is forgotten: it starts with every
         fault off, every process running and the replicas that it is told.
+
+        Raises:
+            UsageError: the journal cannot be read, or not all could be put back.
         """
         try:
             found: dict[str, Any] = json.loads(self._path.read_text(encoding="utf-8"))
@@ -169,22 +178,35 @@ class Journal:
         now = self._supervisor()
         same = now is not None and found.get("supervisor") == now
         left = [one for one in entries if same or isinstance(one, _LASTING)]
+        self._entries = list(left)
         for entry in reversed(left):
-            entry.restore(self._settings)
-        self._path.unlink()
+            self._put_back(entry)
+        self._write()
+        if self.failures:
+            raise UsageError(f"not all could be put back: {'; '.join(self.failures)}")
         return len(left)
 
     @asynccontextmanager
     async def restoring(self, entry: Entry) -> AsyncIterator[None]:
-        """Within, something may be changed; at the end, however it comes, it is as before."""
+        """Within, something may be changed; at the end, however it comes, it is as before.
+
+        What cannot be put back is among the failures, and stays in the file.
+        """
         self._entries.append(entry)
         self._write()
         try:
             yield
         finally:
-            await asyncio.shield(asyncio.to_thread(entry.restore, self._settings))
-            self._entries.remove(entry)
+            await asyncio.shield(asyncio.to_thread(self._put_back, entry))
             self._write()
+
+    def _put_back(self, entry: Entry) -> None:
+        try:
+            entry.restore(self._settings)
+        except Exception as error:  # whatever it is, the others are still to be put back
+            self.failures.append(f"{entry!r}: {error or type(error).__name__}")
+        else:
+            self._entries.remove(entry)
 
     def _write(self) -> None:
         if not self._entries:

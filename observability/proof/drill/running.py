@@ -5,7 +5,7 @@ import contextlib
 import fcntl
 import signal
 import time
-from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -19,7 +19,7 @@ from observability.proof.drill.model import Catalogue, Scenario
 from observability.proof.drill.outcome import Outcome, Report
 from observability.proof.drill.playing import Player, Told
 from observability.proof.drill.restoring import Journal
-from observability.proof.drill.stage import Stage
+from observability.proof.drill.stage import Stage, beside
 from observability.proof.drill.traffic import Traffic
 from observability.proof.drill.watch import Alarms, Watch
 from observability.query import Alertmanager, Jaeger, Loki, Prometheus
@@ -92,6 +92,7 @@ class Run:
             await asyncio.gather(*running, return_exceptions=True)
             self.report.seconds = time.monotonic() - began
         self.report.false_alarms = self._false_alarms()
+        self.report.not_restored = self.player.stage.journal.failures
         reporting.run_finished(self.report)
         return self.report
 
@@ -156,7 +157,7 @@ async def run(
             stage = Stage(settings, journal, traffic.send)
             player = Player(stage, traffic, watch, alarms, evidence, tell)
             await _require_ready(settings, alarms, tell)
-            async with traffic.going(catalogue.background), _task(watch.run()):
+            async with traffic.going(catalogue.background), beside(watch.run()):
                 await asyncio.sleep(WARM_UP_SECONDS)
                 return await Run(player, scenarios, at_once).play()
 
@@ -193,17 +194,6 @@ def _end_on_termination() -> None:
             task.cancel(TERMINATED)
 
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, end)
-
-
-@asynccontextmanager
-async def _task(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
-    """Within, this goes on."""
-    task = asyncio.create_task(work)
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
 
 
 @asynccontextmanager

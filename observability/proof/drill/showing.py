@@ -83,22 +83,25 @@ def verdict(report: Report) -> list[str]:
             f" first of each drill, p95 {report.first_received_p95:.1f} s"
         )
     lines += [f"false alarm: {one}" for one in report.false_alarms]
+    lines += [f"not put back: {one}" for one in report.not_restored]
     return lines
 
 
 def write_junit(report: Report, path: Path) -> None:
-    """Write the run as JUnit's XML, a test case for each drill and one for false alarms."""
-    failed = sum(not one.ok for one in report.outcomes) + bool(report.false_alarms)
+    """Write the run as JUnit's XML: a test case for each drill, two for what holds of all."""
+    of_all = {"no false alarm": report.false_alarms, "all is as before": report.not_restored}
+    failed = sum(not one.ok for one in report.outcomes) + sum(map(bool, of_all.values()))
     suite = ElementTree.Element(
         "testsuite",
         name=_SUITE,
-        tests=str(len(report.outcomes) + 1),
+        tests=str(len(report.outcomes) + len(of_all)),
         failures=str(failed),
         time=f"{report.seconds:.1f}",
     )
     for one in report.outcomes:
         _case(suite, one.drill, one.seconds, one.problems, one.evidence)
-    _case(suite, "no false alarm", 0.0, report.false_alarms, [])
+    for name, problems in of_all.items():
+        _case(suite, name, 0.0, problems, [])
     path.parent.mkdir(parents=True, exist_ok=True)
     ElementTree.ElementTree(suite).write(path, encoding="utf-8", xml_declaration=True)
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Coroutine, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -18,20 +18,31 @@ _CONTROL_SECONDS = 60.0
 
 
 @asynccontextmanager
+async def beside(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    """Within, this goes on; what it failed with is raised at the end, unless something else is."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+    except BaseException:
+        await _ended(task)
+        raise
+    if isinstance(failure := await _ended(task), Exception):
+        raise failure
+
+
+async def _ended(task: asyncio.Task[None]) -> BaseException | None:
+    task.cancel()
+    (came,) = await asyncio.gather(task, return_exceptions=True)
+    return came
+
+
+@asynccontextmanager
 async def lasting(
     applied: AbstractAsyncContextManager[None], seconds: float | None
 ) -> AsyncIterator[None]:
     """What is applied lasts as long as the context, or only so many seconds of it."""
-    if seconds is None:
-        async with applied:
-            yield
-        return
-    task = asyncio.create_task(_hold(applied, seconds))
-    try:
+    async with applied if seconds is None else beside(_hold(applied, seconds)):
         yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
 
 
 async def _hold(applied: AbstractAsyncContextManager[None], seconds: float) -> None:

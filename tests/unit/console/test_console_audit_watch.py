@@ -4,6 +4,8 @@ import fcntl
 import json
 from pathlib import Path
 
+import pytest
+
 from observability.console.watching import AuditWatch
 from observability.instrumentation.audit import Journal
 from observability.instrumentation.metrics import registry
@@ -42,6 +44,20 @@ def test_a_whole_trail_has_no_breaks_and_a_changed_one_has(tmp_path: Path) -> No
     path.write_text("".join(lines))
     watch.look()
     assert broken("whole-1") == 0
+
+
+def test_a_break_is_logged_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With the trail, so that whoever is called finds which one; again only if there are more."""
+    path = journal(tmp_path, "told-1")
+    watch = AuditWatch(tmp_path)
+    lines = path.read_text().splitlines(keepends=True)
+    for content in (lines, lines[::2], lines[::2], lines, lines[::2]):
+        path.write_text("".join(content))
+        watch.look()
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(one["event"], one["chain"], one["breaks"]) for one in told] == [
+        ("audit_chain_broken", "told-1", 1)
+    ] * 2
 
 
 def test_a_trail_that_grows_is_followed(tmp_path: Path) -> None:

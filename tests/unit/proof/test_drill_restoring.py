@@ -152,6 +152,37 @@ def test_nothing_is_asked_of_a_stack_that_is_gone(settings: Settings) -> None:
     assert not Journal(settings).left
 
 
+def test_what_cannot_be_put_back_keeps_nothing_else_from_it(settings: Settings) -> None:
+    """It is named and stays in the journal for the next run."""
+    stage = _stage(settings)
+
+    async def play() -> None:
+        fault = SetFault(fault="cart.error_rate=0.5")
+        async with fault.applied(stage), Write(write="written", content="x").applied(stage):
+            (settings.state_dir / "written").unlink()
+            (settings.state_dir / "written").mkdir()
+
+    asyncio.run(play())
+    assert _flag(settings, "cart.error_rate") == "off"
+    (failure,) = stage.journal.failures
+    assert "written" in failure
+    with pytest.raises(UsageError, match=r"not all could be put back.*written"):
+        Journal(settings).replay()
+    (settings.state_dir / "written").rmdir()
+    assert Journal(settings).replay() == 1
+    assert not Journal(settings).left
+
+
+def test_an_act_that_fails_beside_the_drill_is_not_passed_over(settings: Settings) -> None:
+    """Whether it lasts some seconds or goes on again and again."""
+    short = SetFault(fault="cart.error_rate=nonsense", seconds=5)
+    with pytest.raises(UsageError, match="nonsense"):
+        _during(settings, short, lambda: None)
+    (settings.state_dir / "no.db").write_text("no database at all, not even a small one")
+    with pytest.raises(sqlite3.DatabaseError):
+        _during(settings, Lock(lock="no.db"), lambda: None)
+
+
 def test_a_frozen_process_goes_on(settings: Settings, sleeper: psutil.Process) -> None:
     """Unless another one has its number by now, which nobody has frozen."""
     sleeper.suspend()

@@ -63,7 +63,12 @@ def _report() -> Report:
         evidence=["trace 1"],
     )
     bad = Outcome("cart-leaks", seconds=60.0, problems=["MemoryLeak was not <received>"])
-    return Report([good, bad], ["12:00:00 HighLatency: account is slow"], 80.0)
+    return Report(
+        [good, bad],
+        false_alarms=["12:00:00 HighLatency: account is slow"],
+        not_restored=["a fault: the disk is full"],
+        seconds=80.0,
+    )
 
 
 def test_drills_that_do_not_disturb_each_other_begin_together() -> None:
@@ -107,6 +112,13 @@ def test_a_drill_explains_what_it_hits_and_disturbs(
     assert span.explains(_notification(alert, service, at)) is explained
 
 
+def test_the_shop_as_a_whole_is_not_each_of_its_services() -> None:
+    """A drill on the tier explains the tier's alert and no other service's."""
+    span = running.Played(_scenario("half-gone", "shop"), NOW, NOW + 20)
+    assert span.explains(_notification("TierDown", "shop", NOW + 5))
+    assert not span.explains(_notification("HighErrorRate", "cart", NOW + 5))
+
+
 def test_percentiles_are_values_that_were_seen() -> None:
     """The smallest that so many do not exceed."""
     assert percentile(0.95, []) is None
@@ -127,21 +139,22 @@ def test_only_paging_alerts_count_for_the_time_to_the_inbox() -> None:
 
 
 def test_a_run_holds_without_problems_and_false_alarms() -> None:
-    """Either of them is enough."""
+    """Each of them is enough, and so is what could not be put back."""
     assert Report([Outcome("a")]).holds
     assert not Report([Outcome("a", problems=["x"])]).holds
-    assert not Report([Outcome("a")], ["false"]).holds
+    assert not Report([Outcome("a")], false_alarms=["false"]).holds
+    assert not Report([Outcome("a")], not_restored=["a fault"]).holds
     assert Report([Outcome("a")]).as_json()["drills"][0]["ok"]
 
 
 def test_junit_has_a_case_for_each_drill(tmp_path: Path) -> None:
-    """And one for false alarms; what failed says why."""
+    """One for false alarms and one for what was not put back; what failed says why."""
     path = tmp_path / "new" / "drill.xml"
     showing.write_junit(_report(), path)
     text = path.read_text(encoding="utf-8")
-    assert 'tests="3" failures="2"' in text
-    assert text.count("<testcase ") == 3
-    assert text.count("<failure ") == 2
+    assert 'tests="4" failures="3"' in text
+    assert text.count("<testcase ") == 4
+    assert text.count("<failure ") == 3
     assert '<failure message="MemoryLeak was not &lt;received&gt;">' in text
     assert "<system-out>trace 1</system-out>" in text
 
@@ -152,6 +165,7 @@ def test_the_verdict_names_what_is_wrong() -> None:
     assert "cart-leaks: WRONG: MemoryLeak was not <received>" in lines
     assert "1 of 2 drills hold, in 80 s" in lines
     assert "false alarm: 12:00:00 HighLatency: account is slow" in lines
+    assert "not put back: a fault: the disk is full" in lines
     assert showing.results(_report()).row_count == 2
 
 
