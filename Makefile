@@ -72,8 +72,8 @@ test: check servers ## Prove it: lint, types, unit, integration and end-to-end o
 proofs: servers ## The long ones: 200 orders under kills, outages, scaling, drills
 	OUTAGE_SECONDS=$${OUTAGE_SECONDS:-30} $(BIN)/pytest $(LONG)
 
-drill: setup ## Every scenario on the running stack: fault, alert, notification, resolved
-	$(BIN)/belfry drill $(ARGS)
+drill: setup ## Every scenario, on the running stack or one of its own: fault, alert, notification, resolved
+	@bash .ci/drill $(ARGS)
 
 screenshots: setup ## Pictures of the console's main views, from the running stack
 	$(BIN)/python -m observability.console.screenshots
