@@ -8,6 +8,7 @@ and `/metrics`: a service under a fault shall still be seen.
 
 import asyncio
 import contextlib
+import mmap
 import os
 import random
 import shutil
@@ -188,7 +189,7 @@ class Misbehaviour:
 
     def __init__(self, faults: Faults) -> None:
         self._faults = faults
-        self._held: list[bytearray] = []
+        self._held: list[mmap.mmap] = []
         self._owed_memory = 0.0
         self._owed_lines = 0.0
         self._block_at = 0.0
@@ -234,7 +235,7 @@ class Misbehaviour:
         self._owed_memory += rate * elapsed
         while self._owed_memory >= 1 and len(self._held) < MEMORY_LIMIT_MB:
             self._owed_memory -= 1
-            block = bytearray(1 << 20)
+            block = _pages(1 << 20)
             block[::4096] = b"\x01" * 256  # touch each page, else it takes no memory
             self._held.append(block)
 
@@ -243,3 +244,8 @@ class Misbehaviour:
         while self._owed_lines >= 1:
             self._owed_lines -= 1
             log.info("log_noise", note="A line that means nothing, written on purpose.")
+
+
+def _pages(size: int) -> mmap.mmap:
+    """Memory from the system: what the heap takes it may keep when it is given back."""
+    return mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)

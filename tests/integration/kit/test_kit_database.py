@@ -39,7 +39,7 @@ async def carts(db: Database) -> list[str]:
 
 
 def cart(account_id: str) -> Cart:
-    return Cart(account_id=account_id, updated_at=datetime.now(UTC))
+    return Cart(account_id=account_id, updated_at=datetime.now(UTC), revision=1)
 
 
 async def test_a_session_commits_as_a_whole_or_not_at_all(db: Database) -> None:
@@ -62,7 +62,7 @@ async def test_moments_keep_their_zone(db: Database) -> None:
     """Whatever the zone of what is stored, what comes back is UTC."""
     moment = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone(timedelta(hours=5)))
     async with db.session() as session:
-        session.add(Cart(account_id="a", updated_at=moment))
+        session.add(Cart(account_id="a", updated_at=moment, revision=1))
     async with db.read() as session:
         found = await session.scalar(select(Cart.updated_at))
     assert found == moment

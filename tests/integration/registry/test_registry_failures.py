@@ -119,7 +119,7 @@ def test_a_service_that_drains_leaves_the_registry_at_once_and_still_serves(
     """Eureka checks nothing itself: only by being told does it send nobody there any more."""
     port = free_port()
     extra = {
-        "SHOP_DRAIN_SECONDS": "15",
+        "SHOP_DRAIN_SECONDS": "8",
         "SHOP_REGISTRY_URL": f"eureka://127.0.0.1:{port}/eureka",
         "OTEL_RESOURCE_ATTRIBUTES": "service.version=1.2.3",
     }
@@ -136,5 +136,5 @@ def test_a_service_that_drains_leaves_the_registry_at_once_and_still_serves(
         (instance,) = eventually(known, within=30)
         assert instance["metadata"]["version"] == "1.2.3"
         shop.terminate("cart")
-        eventually(lambda: not known(), within=12)
+        eventually(lambda: not known(), within=5)
         assert httpx.get(f"{shop.url('cart')}/livez").status_code == httpx.codes.OK
