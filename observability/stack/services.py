@@ -76,7 +76,11 @@ def console(settings: Settings, config: Config) -> Spec:
         port=port,
         version=version,
         command=_uvicorn("observability.console.app:app", port),
-        environment=dict(os.environ) | settings.variables() | telemetry,
+        # its pages ask the backends dozens of times, which are no neighbours of the shop's
+        environment=dict(os.environ)
+        | settings.variables()
+        | telemetry
+        | {"OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": "httpx"},
         folder=config.root,
         ready_url=f"http://{HOST}:{port}/readyz",
         ports={CONSOLE: port},

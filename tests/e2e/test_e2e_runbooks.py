@@ -41,7 +41,7 @@ CHANGING = ("restart", "scale")
 TELLING = {"du", "ls"}
 #: Values of labels and fields that are not there while all is well: errors in the log, and what
 #: the library failed at.
-NOT_NOW = {("level", "error"), ("component", "audit")}
+NOT_NOW = {("level", "error"), ("component", "audit"), ("outcome", "delivered")}
 _EQUAL = re.compile(r'(\w+)="([^"]+)"')
 
 

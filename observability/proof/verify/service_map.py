@@ -10,6 +10,7 @@ from observability.proof.verify.leads import broken_link, data_links
 from observability.proof.verify.live import Live, eventually
 
 GRAPH = "traces_service_graph_calls_total"
+SPANS = "traces_span_metrics_calls_total"
 DASHBOARD = "service-detail"
 #: Where Grafana puts what a node is called.
 _NODE = "${__value.raw}"
@@ -33,11 +34,16 @@ async def on_map(live: Live, kind: str, client: str, server: str | None = None) 
 
 
 async def nodes(live: Live, boards: Mapping[str, Board]) -> list[Finding]:
-    """Each node of a service is linked to the service dashboard, and a choice of it."""
+    """Each node that makes spans is linked to the service dashboard, and a choice of it.
+
+    Those that only others speak of, such as a payment provider, have no dashboard to lead to.
+    """
     links = [link for board in boards.values() for link in _node_links(board)]
     samples = await live.prometheus.instant(
-        f"count by (client) ({GRAPH}) or label_replace(count by (server) "
-        f'({GRAPH}{{connection_type!="database"}}), "client", "$1", "server", "(.+)")'
+        f"count by (client) ({GRAPH}) or label_replace("
+        f'count by (server) ({GRAPH}{{connection_type!="database"}}) and on (server) '
+        f'label_replace({SPANS}, "server", "$1", "service_name", "(.+)"), '
+        '"client", "$1", "server", "(.+)")'
     )
     there = {sample.labels["client"] for sample in samples if "client" in sample.labels}
     services = set(await live.services())
