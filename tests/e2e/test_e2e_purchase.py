@@ -23,8 +23,9 @@ def _whole_trace(stack: Stack, trace_id: str) -> list[dict[str, Any]]:
     def all_there() -> list[dict[str, Any]] | None:
         spans = stack.spans(trace_id)
         everyone = {span["service"] for span in spans} >= ALL_SERVICES
-        # The span around the parcel's request ends, and is sent, after those within it.
-        return spans if everyone and _process_shipping(spans) else None
+        # Each service sends its own spans: checkout's questions to shipping are not the parcel.
+        parcel = _process_shipping(spans) and "worker" in _callers(spans, "shipping")
+        return spans if everyone and parcel else None
 
     return eventually(all_there, within=20, what=f"trace {trace_id} of {sorted(ALL_SERVICES)}")
 

@@ -40,7 +40,7 @@ CHANGING = ("restart", "scale")
 #: Other programs, of which each machine has these.
 TELLING = {"du", "ls"}
 #: Values of labels and fields that are not there while all is well: errors in the log, and what
-#: the library failed at.
+#: the library failed at; what receivers take, where none is set.
 NOT_NOW = {("level", "error"), ("component", "audit"), ("outcome", "delivered")}
 _EQUAL = re.compile(r'(\w+)="([^"]+)"')
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import random
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -22,6 +23,9 @@ LOST = (*CONNECTION_EXCEPTIONS, asyncio.TimeoutError, asyncio.InvalidStateError)
 """What a call raises when the broker or the connection to it went away meanwhile."""
 
 T = TypeVar("T")
+
+# An error for each attempt, several a second: who needs the broker says once that it is away.
+logging.getLogger("aiormq.connection").setLevel(logging.CRITICAL)
 
 
 class Link:
@@ -111,6 +115,8 @@ class Link:
             return self._shared
         if self._sharing is None:
             self._sharing = asyncio.create_task(self._share())
+            # Whoever waits for it may have lost patience: then nobody asks how it ended.
+            self._sharing.add_done_callback(lambda task: task.cancelled() or task.exception())
         return await asyncio.shield(self._sharing)
 
     async def _share(self) -> AbstractChannel:
