@@ -5,6 +5,7 @@ from __future__ import annotations
 from observability.alerting.catalogue.services import EXCUSED
 from observability.alerting.profiles import Profile
 from observability.alerting.spec import (
+    ON_SERVICE,
     PLACE,
     VALUE_COUNT,
     VALUE_DURATION,
@@ -64,7 +65,9 @@ queue:messages:depth >= 3
 and
 queue:messages:age_seconds > {profile.stalled_seconds}
 unless {_ON}
-sum {_BY} (increase({_DONE}[{profile.stalled_for}])) > 0""",
+sum {_BY} (increase({_DONE}[{profile.stalled_for}])) > 0
+unless {ON_SERVICE}
+service:down:bool == 1""",
         hold="2s",
         keep=profile.page_keep,
         severity=Severity.CRITICAL,

@@ -119,6 +119,8 @@ and
 avg by ({_PLACE}) (service:down:bool) >= 0.5
 {STARTING}""",
         hold=profile.down_for,
+        # the last of its services to be back shall not call by itself
+        keep=profile.page_keep,
         severity=Severity.CRITICAL,
         team=Team.PLATFORM,
         summary=f"{VALUE_COUNT} services of {label('service_namespace')} are down at once",

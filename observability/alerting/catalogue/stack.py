@@ -256,7 +256,9 @@ def _not_ingesting(  # noqa: PLR0913 - each is a part of the sentence
         expr=f"""\
 sum {_ENVIRONMENT} (rate({offered})) > 0.5
 unless
-sum {_ENVIRONMENT} (rate({stored})) > 0""",
+sum {_ENVIRONMENT} (rate({stored})) > 0
+and on (deployment_environment_name)
+min_over_time(up{{job="backends",service_name="{store}"}}[{profile.window}]) == 1""",
         hold=profile.hold_for,
         severity=Severity.CRITICAL,
         team=Team.PLATFORM,
