@@ -18,6 +18,7 @@ from observability.alerting.notifications import Heartbeat, Notification
 from observability.alerting.own_alerts import WATCHDOG_SILENT, annotations_of, labels_of
 from observability.alerting.webhook import Webhook, WebhookAlert
 from observability.forever import forever
+from observability.query import client
 
 SILENT_AFTER = timedelta(minutes=3)
 """Alertmanager repeats the heartbeat every minute: two may be lost on the way."""
@@ -120,8 +121,8 @@ def prometheus_at(url: str) -> Ready:
 
     async def ready() -> bool:
         try:
-            async with httpx.AsyncClient(timeout=_ANSWER_SECONDS) as http:
-                return (await http.get(f"{url}/-/ready")).is_success
+            async with client(url, _ANSWER_SECONDS) as http:
+                return (await http.get("/-/ready")).is_success
         except httpx.HTTPError:
             return False
 

@@ -8,13 +8,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
-import httpx
 import typer
 
 from observability.exits import DOES_NOT_HOLD, UsageError
 from observability.instrumentation.audit import STREAM, AuditEvent, read_journal
 from observability.proof.audit import Break, breaks, differences, number_of, unreadable
-from observability.query import BackendError, LogLine, Loki
+from observability.query import BackendError, LogLine, Loki, client
 from observability.settings import Settings, load_settings
 
 PAGE = 4000
@@ -97,7 +96,7 @@ async def _lines(url: str, hours: float) -> list[LogLine]:
     now = time.time()
     start, end = now - hours * 3600, now + 1
     found: list[LogLine] = []
-    async with httpx.AsyncClient(base_url=url, timeout=15, trust_env=False) as http:
+    async with client(url, 15) as http:
         loki = Loki(http)
         while True:
             page = await loki.lines(

@@ -10,11 +10,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import httpx
-
 from observability import get_logger
 from observability.forever import forever
-from observability.query import BackendError, Prometheus, Sample
+from observability.query import BackendError, Prometheus, Sample, client
 from observability.settings import Settings
 from observability.stack.state import write_atomically
 
@@ -81,8 +79,7 @@ def read(settings: Settings) -> list[Deploy]:
 
 async def watch(settings: Settings, every: float = _EVERY) -> None:
     """Look for new versions until cancelled; what is down is asked again the next time."""
-    url = settings.url("prometheus")
-    async with httpx.AsyncClient(base_url=url, timeout=5, trust_env=False) as http:
+    async with client(settings.url("prometheus"), 5) as http:
         prometheus = Prometheus(http)
 
         async def step() -> None:

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import httpx
 
-from observability.query import BackendError, Jaeger, Loki, Prometheus
+from observability.query import BackendError, Jaeger, Loki, Prometheus, client
 from observability.settings import Settings
 
 SOURCE_SECONDS = 2.5
@@ -68,8 +68,8 @@ class Backends:
 
     async def __aenter__(self) -> Backends:
         for name in ("prometheus", "loki", "jaeger"):
-            client = httpx.AsyncClient(base_url=self._settings.url(name), timeout=SOURCE_SECONDS)
-            self._clients[name] = await self._stack.enter_async_context(client)
+            opened = client(self._settings.url(name), SOURCE_SECONDS)
+            self._clients[name] = await self._stack.enter_async_context(opened)
         return self
 
     async def __aexit__(self, *_: object) -> None:

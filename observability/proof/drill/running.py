@@ -22,7 +22,7 @@ from observability.proof.drill.restoring import Journal
 from observability.proof.drill.stage import Stage, beside
 from observability.proof.drill.traffic import Traffic
 from observability.proof.drill.watch import Alarms, Watch
-from observability.query import Alertmanager, Jaeger, Loki, Prometheus
+from observability.query import Alertmanager, Jaeger, Loki, Prometheus, client
 from observability.settings import Settings
 from observability.stack import control
 
@@ -201,8 +201,7 @@ async def _connected(settings: Settings) -> AsyncIterator[tuple[Alarms, Evidence
     async with AsyncExitStack() as stack:
 
         async def http(name: str) -> httpx.AsyncClient:
-            client = httpx.AsyncClient(base_url=settings.url(name), timeout=10, trust_env=False)
-            return await stack.enter_async_context(client)
+            return await stack.enter_async_context(client(settings.url(name), 10))
 
         alarms = Alarms(
             Prometheus(await http("prometheus")), Alertmanager(await http("alertmanager"))

@@ -13,7 +13,7 @@ import httpx
 
 from observability.boards import Backends, Span
 from observability.proof.verify.files import Files
-from observability.query import Jaeger, Loki, Prometheus
+from observability.query import Jaeger, Loki, Prometheus, client
 from observability.query.api import Api
 from observability.settings import Settings
 
@@ -69,8 +69,7 @@ async def connected(settings: Settings, files: Files) -> AsyncIterator[Live]:
     async with AsyncExitStack() as stack:
 
         async def http(name: str) -> httpx.AsyncClient:
-            client = httpx.AsyncClient(base_url=settings.url(name), timeout=20, trust_env=False)
-            return await stack.enter_async_context(client)
+            return await stack.enter_async_context(client(settings.url(name), 20))
 
         yield Live(
             settings,
