@@ -170,7 +170,7 @@ class ExportQueue(Generic[T]):
             # What is just being sent is given up: whatever becomes of it is not counted again.
             self._bytes = self._sending = 0
             if left:
-                self._drop("shutdown", left)
+                self.dropped["shutdown"] += left
         return left == 0
 
     def _is_held(self, last: int) -> bool:
@@ -189,7 +189,7 @@ class ExportQueue(Generic[T]):
                 packed = self._wire.pack(self._fresh.popleft())
             except Exception as error:
                 process.failed(f"encode_{self.signal}", error)
-                self._drop("encoding", 1)
+                self.dropped["encoding"] += 1
             else:
                 self._waiting.append(packed)
                 self._bytes += len(packed.body)
@@ -285,7 +285,7 @@ class ExportQueue(Generic[T]):
                 rejected = min(max(reply.rejected, 0), len(batch))
                 self.exported += len(batch) - rejected
             if rejected:
-                self._drop("rejected", rejected)
+                self.dropped["rejected"] += rejected
             self._progress.notify_all()
 
     def _put_back(self, batch: list[Packed]) -> None:
@@ -305,7 +305,7 @@ class ExportQueue(Generic[T]):
                 break
             lost += 1
         if lost:
-            self._drop("queue_full", lost)
+            self.dropped["queue_full"] += lost
 
     def _tell(self, reply: Reply) -> None:
         """Say once that sending fails, and once that it works again; not at the end any more."""
@@ -318,7 +318,3 @@ class ExportQueue(Generic[T]):
         else:
             lost = sum(self.dropped.values())
             notice("info", "export_recovered", signal=self.signal, dropped_so_far=lost)
-
-    def _drop(self, reason: str, count: int) -> None:
-        with self._lock:
-            self.dropped[reason] += count

@@ -57,11 +57,7 @@ class _JsonFormat(Generic[T]):
 
     def request(self, packed: Sequence[Packed]) -> bytes:
         """Join records into the body of one request."""
-        parts = [
-            frame.head + b",".join(bodies) + frame.tail
-            for frame, bodies in grouped(packed)
-            if isinstance(frame, _Frame)
-        ]
+        parts = [frame.head + b",".join(bodies) + frame.tail for frame, bodies in grouped(packed)]
         return b'{"%s":[%s]}' % (self._outer.encode(), b",".join(parts))
 
     def rejected(self, answer: bytes) -> int:
@@ -70,7 +66,7 @@ class _JsonFormat(Generic[T]):
         return int(partial.get(self._rejected) or 0)
 
     def _frame(self, resource: Resource, scope: InstrumentationScope | None) -> _Frame:
-        described = {"attributes": _attributes(resource.attributes or {})}
+        described = {"attributes": _attributes(resource.attributes)}
         named = {} if scope is None else _scope(scope)
         head = b'{"resource":%s,"%s":[{"scope":%s,"%s":[' % (
             _dumps(described),
@@ -152,7 +148,7 @@ def _span(span: ReadableSpan) -> Json:
         "kind": span.kind.value + 1,
         "startTimeUnixNano": _nanoseconds(span.start_time),
         "endTimeUnixNano": _nanoseconds(span.end_time),
-        "attributes": _attributes(span.attributes or {}),
+        "attributes": _attributes(span.attributes),
         "status": {},
     }
     if parent is not None:
@@ -179,7 +175,7 @@ def _event(event: Event) -> Json:
     return {
         "name": event.name,
         "timeUnixNano": _nanoseconds(event.timestamp),
-        "attributes": _attributes(event.attributes or {}),
+        "attributes": _attributes(event.attributes),
         "droppedAttributesCount": event.dropped_attributes,
     }
 
@@ -189,7 +185,7 @@ def _link(link: Link) -> Json:
         "traceId": format_trace_id(link.context.trace_id),
         "spanId": format_span_id(link.context.span_id),
         "flags": _flags(link.context),
-        "attributes": _attributes(link.attributes or {}),
+        "attributes": _attributes(link.attributes),
         "droppedAttributesCount": link.dropped_attributes,
     }
 
@@ -227,7 +223,7 @@ def _record(readable: ReadableLogRecord) -> Json:
         "timeUnixNano": _nanoseconds(log.timestamp),
         "observedTimeUnixNano": _nanoseconds(log.observed_timestamp),
         "severityText": log.severity_text or "",
-        "attributes": _attributes(log.attributes or {}),
+        "attributes": _attributes(log.attributes),
         "droppedAttributesCount": readable.dropped_attributes,
         "flags": int(log.trace_flags or 0),
         "eventName": log.event_name or "",
@@ -247,7 +243,7 @@ def _scope(scope: InstrumentationScope) -> Json:
     return {
         "name": scope.name,
         "version": scope.version or "",
-        "attributes": _attributes(scope.attributes or {}),
+        "attributes": _attributes(scope.attributes),
     }
 
 

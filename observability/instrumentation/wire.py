@@ -1,7 +1,7 @@
 """What the export queues need to know of how records are written on the wire."""
 
 from collections.abc import Callable, Sequence
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
@@ -20,7 +20,7 @@ class Packed(NamedTuple):
         body: the record alone.
     """
 
-    group: object
+    group: Any
     body: bytes
 
 
@@ -78,9 +78,9 @@ class Groups(Generic[Group]):
         return known[0]
 
 
-def grouped(packed: Sequence[Packed]) -> list[tuple[object, list[bytes]]]:
+def grouped(packed: Sequence[Packed]) -> list[tuple[Any, list[bytes]]]:
     """Bring the records of each group together."""
-    found: dict[int, tuple[object, list[bytes]]] = {}
+    found: dict[int, tuple[Any, list[bytes]]] = {}
     for group, body in packed:
         found.setdefault(id(group), (group, []))[1].append(body)
     return list(found.values())

@@ -63,7 +63,7 @@ def pages(
         rows = [dataclasses.asdict(one) for one in found]
         told = {"limit_seconds": limit, "holds": holds, "pages": rows}
         typer.echo(orjson.dumps(told).decode())
-    raise typer.Exit(0 if holds else 1)
+    raise typer.Exit(HOLDS if holds else DOES_NOT_HOLD)
 
 
 @app.command()

@@ -8,7 +8,7 @@ import signal
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Annotated, Any
+from typing import Annotated
 
 import psutil
 from pydantic import Field
@@ -134,13 +134,13 @@ class Restart(Deed):
             await stage.ask("restart", name=self.restart)
             yield
             return
-        changed: dict[str, Any] = {"variables": dict(self.set)} if self.set else {}
-        was = None
+        version = was = None
         if self.version is not None:
             was = (await stage.rows(self.restart))[0]["version"]
-            changed["version"] = self.version.replace("{random}", secrets.token_hex(3))
+            version = self.version.replace("{random}", secrets.token_hex(3))
         async with stage.journal.restoring(Restarted(process=self.restart, version=was)):
-            await stage.ask("restart", name=self.restart, **changed)
+            variables = dict(self.set)
+            await stage.ask("restart", name=self.restart, version=version, variables=variables)
             yield
 
 

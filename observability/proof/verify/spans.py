@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from observability.proof.verify.finding import Finding
@@ -16,9 +16,8 @@ _FAILURES = re.compile(r'=~"5\.\."')
 _ALL = '=~"..."'
 
 
-async def check(live: Live) -> list[Finding]:
+async def check(live: Live, sources: Sequence[Mapping[str, Any]]) -> list[Finding]:
     """Findings of each service that answers requests, by a real span of it."""
-    sources = live.files.data_sources()
     jaeger = [one.get("jsonData", {}) for one in sources if one["type"] == "jaeger"]
     ways: dict[str, Any] = jaeger[0] if jaeger else {}
     found = await for_each(await live.services(), lambda name: _span(live, name))

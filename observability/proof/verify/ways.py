@@ -18,12 +18,13 @@ async def check(live: Live) -> list[Finding]:
     """The findings of all of them."""
     boards = live.files.boards()
     by_uid = {board.uid: board for board in boards.values()}
-    types = {source["uid"]: source["type"] for source in live.files.data_sources()}
+    provisioned = live.files.data_sources()
+    types = {source["uid"]: source["type"] for source in provisioned}
     return [
         *(_alert(rule, by_uid, types, live.files.runbooks) for rule in _alerts(live)),
         *sources.of_boards(boards, types),
-        *sources.between(live.files.data_sources(), by_uid),
-        *await spans.check(live),
+        *sources.between(provisioned, by_uid),
+        *await spans.check(live, provisioned),
         *await nodes(live, by_uid),
     ]
 

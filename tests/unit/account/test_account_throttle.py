@@ -4,18 +4,9 @@ import pytest
 
 from services.account.throttle import MOST_KEYS, Throttle
 from services.kit.problems import Problem
+from tests.support.clock import Clock
 
 ANN = ("192.0.2.1", "ann@example.org")
-
-
-class Clock:
-    """Seconds as the test says."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

@@ -4,17 +4,9 @@ import pytest
 
 from services.kit.balancer import EJECT_AFTER, Balancer, CircuitOpenError, Outcome
 from services.kit.discovery import Instance
+from tests.support.clock import Clock
 
 A, B, C = (Instance(f"http://{name}") for name in "abc")
-
-
-class Clock:
-    """A clock that stands still until told."""
-
-    now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

@@ -1,19 +1,7 @@
 """The cap on requests per second that all users share."""
 
 from services.load.pace import Pacer
-
-
-class Clock:
-    """Time that passes only when someone sleeps."""
-
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
+from tests.support.clock import Clock
 
 
 def test_turns_come_evenly_and_never_faster_than_the_rate() -> None:

@@ -1,6 +1,7 @@
 """Whoever starts a stack waits as long as it goes on."""
 
 from observability.stack.patience import Patience
+from tests.support.clock import Clock
 
 
 def _rows(**states: str) -> list[dict[str, str]]:
@@ -9,8 +10,9 @@ def _rows(**states: str) -> list[dict[str, str]]:
 
 def test_patience_begins_anew_with_each_process_that_is_ready() -> None:
     """Not with one that is ready again: what crashes for ever is not waited for without end."""
-    clock = [0.0]
-    patience = Patience(60, lambda: clock[0])
+    clock = Clock()
+    began = clock.now
+    patience = Patience(60, clock)
     for at, rows, over in (
         (50.0, [], False),
         (59.0, _rows(loki="building", cart="ready"), False),
@@ -19,5 +21,5 @@ def test_patience_begins_anew_with_each_process_that_is_ready() -> None:
         (170.0, _rows(loki="ready", cart="ready"), False),
         (179.0, _rows(loki="starting", cart="ready"), True),
     ):
-        clock[0] = at
+        clock.now = began + at
         assert patience.is_over(rows) is over
