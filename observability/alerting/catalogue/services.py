@@ -28,6 +28,11 @@ _ONE = {**_LINK, "instance": "instance"}
 STARTING = "unless on (deployment_environment_name) prometheus:starting:bool == 1"
 _UPSTREAM = ", ".join((*IDENTITY, "server_address"))
 _CALLS = "http_client_request_duration_seconds_count"
+#: At least two, and half of all there are.
+_HALF_IS_DOWN = f"""\
+count by ({_PLACE}) (service:down:bool == 1) >= 2
+and
+avg by ({_PLACE}) (service:down:bool) >= 0.5"""
 #: While it is away itself or calls one that is, what a service does badly is no news.
 EXCUSED = f"{ON_SERVICE} service:excused:bool"
 
@@ -113,11 +118,7 @@ def _away(profile: Profile) -> str:
 def _tier_down(profile: Profile) -> Alert:
     return Alert(
         name="TierDown",
-        expr=f"""\
-count by ({_PLACE}) (service:down:bool == 1) >= 2
-and
-avg by ({_PLACE}) (service:down:bool) >= 0.5
-{STARTING}""",
+        expr=f"{_HALF_IS_DOWN}\n{STARTING}",
         hold=profile.down_for,
         # the last of its services to be back shall not call by itself
         keep=profile.page_keep,
@@ -137,9 +138,18 @@ avg by ({_PLACE}) (service:down:bool) >= 0.5
 
 
 def _service_down(profile: Profile) -> Alert:
+    # The first of a tier that falls is missed seconds before half of it is: without a pause its
+    # alert would ring before the tier's, which then holds it back. One that rings already goes on.
     return Alert(
         name="ServiceDown",
-        expr=f"service:down:bool == 1\n{STARTING}",
+        expr=f"""\
+(
+  service:down:bool == 1
+  unless on ({_PLACE}) ({_HALF_IS_DOWN.replace(chr(10), " ")})
+  or
+  service:down:bool * min_over_time(service:down:bool[{profile.replica_down_for}]) == 1
+)
+{STARTING}""",
         hold=profile.down_for,
         severity=Severity.CRITICAL,
         team=Team.SERVICES,

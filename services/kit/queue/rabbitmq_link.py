@@ -100,7 +100,7 @@ class Link:
         if lost:
             await self._let_go()
         if self._connection is None:
-            self._connection = await aio_pika.connect(self._url, timeout=CONNECT_SECONDS)
+            self._connection = await _open(self._url)
         return self._connection
 
     async def _let_go(self) -> None:
@@ -136,6 +136,17 @@ class Link:
         task = asyncio.create_task(close_channel(channel))
         self._dropped.add(task)
         task.add_done_callback(self._dropped.discard)
+
+
+async def _open(url: URL) -> AbstractConnection:
+    connection = aio_pika.Connection(url)
+    try:
+        await connection.connect(timeout=CONNECT_SECONDS)
+    except BaseException:
+        # Else it closes itself when it is collected, in whatever thread that happens.
+        await connection.close()
+        raise
+    return connection
 
 
 async def close_channel(channel: AbstractChannel) -> None:

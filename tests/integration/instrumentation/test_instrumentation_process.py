@@ -91,7 +91,7 @@ for _ in range(3000):
         raise ValueError("deep " * 1000)
     except ValueError:
         log.exception("failed")
-print(f"GREW {(rss() - before) / 2**20:.0f}")
+print(f"GREW {(rss() - before) / 2**20:.0f}", flush=True)
 os._exit(0)
 """
     receiver = Receiver()

@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import gc
+import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -11,9 +13,11 @@ from aio_pika.abc import AbstractChannel
 
 from services.kit.queue.port import Message, Queue, QueueUnavailableError
 from services.kit.queue.rabbitmq import RabbitQueue
+from services.kit.queue.rabbitmq_link import Link
 from services.kit.queue.rabbitmq_topology import retry_name
 from services.kit.queue.topology import Topology
 from tests.support import plain_amqp
+from tests.support.ports import free_ports
 from tests.support.queues import Received
 from tests.support.rabbitmq import Broker
 from tests.support.waiting import eventually_async
@@ -118,3 +122,24 @@ async def test_messages_that_come_without_an_id_get_one_each(
     ids = {(message.body["n"], message.id) for message in received.messages}
     assert len(ids) == 2
     assert len({name for _, name in ids}) == 2
+
+
+async def test_a_broker_that_refuses_leaves_nothing_to_be_collected_in_another_thread() -> None:
+    """A connection that failed is closed: one that is not tries to when it is collected."""
+    [port] = free_ports(1)
+    link = Link(f"amqp://guest:guest@127.0.0.1:{port}/", patience_seconds=0.5)
+    gc.disable()
+    try:
+        with pytest.raises(QueueUnavailableError):
+            await link.call(_do_nothing)
+        with warnings.catch_warnings(record=True) as warned:
+            warnings.simplefilter("always")
+            await asyncio.to_thread(gc.collect)
+    finally:
+        gc.enable()
+        await link.close()
+    assert [str(one.message) for one in warned] == []
+
+
+async def _do_nothing(_channel: AbstractChannel) -> None:
+    pass
