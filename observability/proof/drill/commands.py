@@ -29,6 +29,10 @@ def drill(  # noqa: PLR0913 - typer wants one parameter an option
         int,
         typer.Option(min=1, help="So many at the same time, if they do not disturb each other."),
     ] = 4,
+    again: Annotated[
+        bool,
+        typer.Option("--again", help="Play one that does not hold a second time, which counts."),
+    ] = False,
     restore: Annotated[
         bool, typer.Option("--restore", help="Only put back what a killed run has left.")
     ] = False,
@@ -44,4 +48,6 @@ def drill(  # noqa: PLR0913 - typer wants one parameter an option
         raise typer.Exit(tasks.restore())
     if listed:
         raise typer.Exit(tasks.show(names or [], third, as_json=as_json))
-    raise typer.Exit(tasks.play(names or [], third, at_once, as_json=as_json, junit=junit))
+    raise typer.Exit(
+        tasks.play(names or [], third, at_once, again=again, as_json=as_json, junit=junit)
+    )

@@ -38,6 +38,7 @@ class Outcome:
         alerts: those expected.
         evidence: what traces and logs show of it.
         problems: why it does not hold; empty if it does.
+        before: why it did not the first time, if this is the second.
     """
 
     drill: str
@@ -46,6 +47,7 @@ class Outcome:
     alerts: list[Rung] = field(default_factory=list)
     evidence: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    before: list[str] = field(default_factory=list)
 
     @property
     def ok(self) -> bool:

@@ -64,11 +64,13 @@ class Run:
         player: plays them.
         scenarios: which, in order.
         at_once: how many at most at the same time.
+        again: whether one that does not hold is played a second time, after all others.
     """
 
     player: Player
     scenarios: Sequence[Scenario]
     at_once: int
+    again: bool = False
     report: Report = field(default_factory=Report)
     _spans: list[Played] = field(default_factory=list)
 
@@ -76,6 +78,7 @@ class Run:
         """Play them all."""
         began = time.monotonic()
         waiting = list(self.scenarios)
+        before: dict[str, list[str]] = {}
         running: dict[asyncio.Task[Outcome], Scenario] = {}
         try:
             while waiting or running:
@@ -84,8 +87,13 @@ class Run:
                     running[asyncio.create_task(self._one(scenario))] = scenario
                 done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
                 for task in done:
-                    del running[task]
-                    self.report.outcomes.append(task.result())
+                    scenario, outcome = running.pop(task), task.result()
+                    if self.again and not outcome.ok and scenario.name not in before:
+                        before[scenario.name] = outcome.problems
+                        waiting.append(scenario)
+                        continue
+                    outcome.before = before.get(scenario.name, [])
+                    self.report.outcomes.append(outcome)
         finally:
             for task in running:
                 task.cancel()
@@ -133,12 +141,14 @@ def startable(
     return chosen
 
 
-async def run(
+async def run(  # noqa: PLR0913 - what a run is of
     settings: Settings,
     catalogue: Catalogue,
     scenarios: Sequence[Scenario],
     at_once: int,
     tell: Told,
+    *,
+    again: bool = False,
 ) -> Report:
     """Play scenarios on the running stack under load, and leave it as it was.
 
@@ -159,7 +169,7 @@ async def run(
             await _require_ready(settings, alarms, tell)
             async with traffic.going(catalogue.background), beside(watch.run()):
                 await asyncio.sleep(WARM_UP_SECONDS)
-                return await Run(player, scenarios, at_once).play()
+                return await Run(player, scenarios, at_once, again).play()
 
 
 def restore(settings: Settings) -> int:

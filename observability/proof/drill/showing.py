@@ -76,6 +76,9 @@ def verdict(report: Report) -> list[str]:
     good = sum(one.ok for one in report.outcomes)
     lines = [f"{one.drill}: {text}" for one in report.outcomes for text in one.evidence]
     lines += [f"{one.drill}: WRONG: {text}" for one in report.outcomes for text in one.problems]
+    lines += [
+        f"{one.drill}: the first time: {text}" for one in report.outcomes for text in one.before
+    ]
     lines += [f"{good} of {len(report.outcomes)} drills hold, in {report.seconds:.0f} s"]
     if report.received_p95 is not None and report.first_received_p95 is not None:
         lines.append(
@@ -99,7 +102,8 @@ def write_junit(report: Report, path: Path) -> None:
         time=f"{report.seconds:.1f}",
     )
     for one in report.outcomes:
-        _case(suite, one.drill, one.seconds, one.problems, one.evidence)
+        said = [f"the first time: {text}" for text in one.before] + one.evidence
+        _case(suite, one.drill, one.seconds, one.problems, said)
     for name, problems in of_all.items():
         _case(suite, name, 0.0, problems, [])
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -33,8 +33,14 @@ def show(names: Sequence[str], third: int | None, *, as_json: bool) -> int:
     return HOLDS
 
 
-def play(
-    names: Sequence[str], third: int | None, at_once: int, *, as_json: bool, junit: Path | None
+def play(  # noqa: PLR0913 - the command's options
+    names: Sequence[str],
+    third: int | None,
+    at_once: int,
+    *,
+    again: bool,
+    as_json: bool,
+    junit: Path | None,
 ) -> int:
     """`belfry drill`: 0 if every scenario holds and nobody was disturbed for nothing.
 
@@ -48,7 +54,9 @@ def play(
         console.width = _WIDTH
     try:
         with audited.joined(settings), showing.progress(console) as tell:
-            report = asyncio.run(running.run(settings, catalogue, chosen, at_once, tell))
+            report = asyncio.run(
+                running.run(settings, catalogue, chosen, at_once, tell, again=again)
+            )
     except running.NotReadyError as error:
         typer.echo(f"belfry: {error}", err=True)
         return DOES_NOT_HOLD

@@ -3,7 +3,8 @@
 import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from fastapi import FastAPI, Request
@@ -12,6 +13,7 @@ from observability.alerting.notifications import Notification
 from observability.proof.drill import running, showing
 from observability.proof.drill.model import Journey, Scenario, Step
 from observability.proof.drill.outcome import Outcome, Report, Rung, percentile
+from observability.proof.drill.playing import Player
 from observability.proof.drill.traffic import Traffic
 from observability.settings import Settings
 from tests.support.http import listening
@@ -167,6 +169,50 @@ def test_the_verdict_names_what_is_wrong() -> None:
     assert "false alarm: 12:00:00 HighLatency: account is slow" in lines
     assert "not put back: a fault: the disk is full" in lines
     assert showing.results(_report()).row_count == 2
+
+
+class _Scripted:
+    """Plays what it is told will come of each drill, without a stack."""
+
+    def __init__(self, *problems: list[str]) -> None:
+        self._problems = iter(problems)
+        self.played: list[str] = []
+        self.watch = SimpleNamespace(received=[])
+        self.stage = SimpleNamespace(journal=SimpleNamespace(failures=[]))
+
+    def tell(self, name: str, what: str) -> None:
+        """Nobody looks."""
+
+    async def play(self, scenario: Scenario) -> Outcome:
+        """The next that was told."""
+        self.played.append(scenario.name)
+        return Outcome(scenario.name, problems=next(self._problems))
+
+
+def _played(player: _Scripted, *, again: bool) -> Report:
+    scenarios = [_scenario("a", "cart"), _scenario("b", "cart")]
+    run = running.Run(cast("Player", player), scenarios, at_once=1, again=again)
+    return asyncio.run(run.play())
+
+
+def test_what_does_not_hold_is_played_a_second_time_after_all_others_if_asked_for() -> None:
+    """The second time counts, and the report keeps what was wrong with the first."""
+    player = _Scripted(["late"], [], [])
+    report = _played(player, again=True)
+    assert player.played == ["a", "b", "a"]
+    assert report.holds
+    assert {one.drill: one.before for one in report.outcomes} == {"a": ["late"], "b": []}
+    assert "a: the first time: late" in showing.verdict(report)
+
+
+def test_nothing_is_played_a_third_time_nor_a_second_unless_asked_for() -> None:
+    """A drill that does not hold twice does not hold."""
+    player = _Scripted(["late"], [], ["late again"])
+    assert not _played(player, again=True).holds
+    assert player.played == ["a", "b", "a"]
+    player = _Scripted(["late"], [])
+    assert not _played(player, again=False).holds
+    assert player.played == ["a", "b"]
 
 
 def _recorder(seen: list[dict[str, Any]], enough: asyncio.Event) -> FastAPI:
