@@ -152,7 +152,12 @@ _defining = threading.Lock()
 
 
 def counter(
-    name: str, doc: str, labels: Iterable[str] = (), *, max_label_sets: int = MAX_LABEL_SETS
+    name: str,
+    doc: str,
+    labels: Iterable[str] = (),
+    *,
+    shown: Iterable[str] = (),
+    max_label_sets: int = MAX_LABEL_SETS,
 ) -> Counter:
     """Define a counter, or return the one already defined so.
 
@@ -160,6 +165,8 @@ def counter(
         name: with the ``_total`` suffix, as it is shown.
         doc: what it counts, for people.
         labels: names of its labels.
+        shown: values of its only label that are shown as 0 from the start, so that the first of
+            their kind is an increase.
         max_label_sets: beyond so many, new ones share one child labelled ``_overflow``.
 
     Raises:
@@ -171,7 +178,10 @@ def counter(
         inner = prometheus_client.Counter(name, doc, names, registry=registry)
         return Counter(inner, names, max_label_sets)
 
-    return cast("Counter", _define(name, (Counter, names), make))
+    made = cast("Counter", _define(name, (Counter, names), make))
+    for value in shown:
+        made.labels(value)
+    return made
 
 
 def gauge(

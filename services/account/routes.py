@@ -22,11 +22,17 @@ from services.kit.auth import SCHEME, CurrentUser, Role, TokenKey, User, unautho
 from services.kit.database import Database
 from services.kit.problems import Problem
 
-SIGN_INS = counter("shop_sign_ins_total", "Attempts to sign in.", ["outcome"])
 REFUSALS: dict[int, str] = {
     HTTPStatus.UNAUTHORIZED: "refused",
     HTTPStatus.TOO_MANY_REQUESTS: "throttled",
 }
+FAILED = "failed"
+SIGN_INS = counter(
+    "shop_sign_ins_total",
+    "Attempts to sign in.",
+    ["outcome"],
+    shown=["ok", FAILED, *REFUSALS.values()],
+)
 NOBODY = "unknown account"
 log = get_logger(__name__)
 router = APIRouter()
@@ -142,7 +148,7 @@ def _counted(account: Account | None, source: str) -> Iterator[None]:
     try:
         yield
     except Problem as problem:
-        SIGN_INS.labels(REFUSALS.get(problem.status, "failed")).inc()
+        SIGN_INS.labels(REFUSALS.get(problem.status, FAILED)).inc()
         account_id = account.id if account else None
         log.warning("sign_in_refused", account_id=account_id, why=problem.title)
         who = {"actor": "anonymous", "target": f"account {account_id}" if account else NOBODY}

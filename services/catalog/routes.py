@@ -17,7 +17,12 @@ from services.kit.database import Database
 from services.kit.fields import Id, PathId
 from services.kit.problems import Problem
 
-RESERVATIONS = counter("shop_reservations_total", "Stock reservations.", ["outcome"])
+RESERVATIONS = counter(
+    "shop_reservations_total",
+    "Stock reservations.",
+    ["outcome"],
+    shown=["held", "refused", "committed", "released", "expired"],
+)
 log = get_logger(__name__)
 router = APIRouter()
 

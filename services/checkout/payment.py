@@ -15,7 +15,6 @@ from services.kit.database import Database, utc_now
 
 DECLINED_CARDS = "0002"
 """Last digits of cards that are always declined."""
-OUTCOMES = counter("shop_payments_total", "Payments by how they ended.", ["outcome"])
 
 log = get_logger(__name__)
 
@@ -28,6 +27,14 @@ class Status(StrEnum):
     REFUNDED = "refunded"
     VOID = "void"
     """Called off before it was asked for: a belated charge is refused."""
+
+
+OUTCOMES = counter(
+    "shop_payments_total",
+    "Payments by how they ended.",
+    ["outcome"],
+    shown=[Status.CHARGED, Status.DECLINED, Status.REFUNDED],
+)
 
 
 def tokenize(card_number: str) -> str:

@@ -4,7 +4,7 @@ from observability import audit, counter, get_logger, histogram
 from services.checkout.model import Order, Status
 from services.kit.database import utc_now
 
-ORDERS = counter("shop_orders_total", "Orders that came into a status.", ["status"])
+ORDERS = counter("shop_orders_total", "Orders that came into a status.", ["status"], shown=Status)
 VALUE = histogram(
     "shop_order_value_euros",
     "Value of paid orders in euros.",

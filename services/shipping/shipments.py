@@ -15,13 +15,15 @@ from services.shipping.model import Outbox, Shipment, ShipmentEvent, Status
 from services.shipping.settings import Settings
 
 BATCH = 100
-SHIPMENTS = counter("shop_shipments_total", "Shipments that came into a state.", ["status"])
 EVENTS = {
     Status.LABEL_CREATED: "shipment.created",
     Status.IN_TRANSIT: "shipment.in_transit",
     Status.DELIVERED: "shipment.delivered",
     Status.FAILED: "shipment.failed",
 }
+SHIPMENTS = counter(
+    "shop_shipments_total", "Shipments that came into a state.", ["status"], shown=EVENTS
+)
 NEXT = {Status.LABEL_CREATED: Status.IN_TRANSIT, Status.IN_TRANSIT: Status.DELIVERED}
 
 log = get_logger(__name__)

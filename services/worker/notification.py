@@ -19,7 +19,7 @@ SUBJECTS = {
     "shipment.delivered": "Your parcel is there",
     "shipment.failed": "We could not ship your order",
 }
-NOTIFICATIONS = counter("shop_notifications_total", "Mails to customers.", ["kind"])
+NOTIFICATIONS = counter("shop_notifications_total", "Mails to customers.", ["kind"], shown=SUBJECTS)
 
 log = get_logger(__name__)
 

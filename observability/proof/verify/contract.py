@@ -74,7 +74,7 @@ async def check(live: Live) -> list[Finding]:
     findings = [*named.unreadable]
     for names, parts in ((named.metrics, ("",)), (named.words, _PARTS)):
         findings += [_metric(one, places, there, parts) for one, places in sorted(names.items())]
-    findings += await _labels(live, named, alive)
+    findings += await _labels(live, named, alive, there - alive)
     findings += await _log_fields(live, named)
     return findings
 
@@ -100,11 +100,17 @@ def _metric(name: str, places: Iterable[str], there: set[str], parts: tuple[str,
     return Finding(CHECK, f"metric {name}", False, detail, where)
 
 
-async def _labels(live: Live, named: Named, alive: set[str]) -> list[Finding]:
-    """Labels of metrics that are there; of others the metric itself is the finding."""
+async def _labels(
+    live: Live, named: Named, alive: set[str], recorded_now_and_then: set[str]
+) -> list[Finding]:
+    """Labels of metrics that are there; of others the metric itself is the finding.
+
+    Where any of several may have the label and one of them is not recorded just now, it may.
+    """
     asked = [
         (tuple(metric for metric in metrics if metric in alive), label, places)
         for (metrics, label), places in sorted(named.labels.items())
+        if not recorded_now_and_then.intersection(metrics)
     ]
 
     async def look(one: tuple[tuple[str, ...], str, list[str]]) -> Finding:

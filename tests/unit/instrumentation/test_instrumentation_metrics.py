@@ -19,6 +19,7 @@ import observability
 from observability import cache_request, counter, gauge, histogram, span
 from observability.instrumentation.bounded_call import PATIENCE_SECONDS, BoundedCall
 from observability.instrumentation.health import process
+from observability.instrumentation.metrics import registry
 from observability.instrumentation.rendering import OpenMetricsPage
 from tests.support.waiting import eventually
 from tests.unit.instrumentation.conftest import Observed
@@ -239,3 +240,14 @@ def test_a_read_that_hangs_is_counted_and_shown_no_longer() -> None:
     assert process.errors["hanging"] == before + 4
     hang.set()
     eventually(lambda: call() == [2])
+
+
+def test_a_counter_may_show_what_has_not_happened_yet() -> None:
+    """As 0 from the start: the first of its kind is an increase, and a query finds the series."""
+    sales = counter("test_sales_total", "x", ["outcome"], shown=["won", "lost"])
+    sales.labels("won").inc()
+    values = [
+        registry.get_sample_value("test_sales_total", {"outcome": one})
+        for one in ("won", "lost", "open")
+    ]
+    assert values == [1.0, 0.0, None]
