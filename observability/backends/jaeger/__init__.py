@@ -42,5 +42,6 @@ BACKEND = Backend(
     arguments=_arguments,
     variables=_variables,
     layout=lambda _: Layout(links={CONFIG.name: CONFIG}),
-    memory_mib=128,
+    # Badger alone keeps up to 256 MiB of what it has read: with less, Go does nothing but collect.
+    memory_mib=448,
 )
