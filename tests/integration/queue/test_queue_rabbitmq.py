@@ -17,7 +17,7 @@ from services.kit.queue.rabbitmq_link import Link
 from services.kit.queue.rabbitmq_topology import retry_name
 from services.kit.queue.topology import Topology
 from tests.support import plain_amqp
-from tests.support.ports import free_ports
+from tests.support.ports import free_port
 from tests.support.queues import Received
 from tests.support.rabbitmq import Broker
 from tests.support.waiting import eventually_async
@@ -126,7 +126,7 @@ async def test_messages_that_come_without_an_id_get_one_each(
 
 async def test_a_broker_that_refuses_leaves_nothing_to_be_collected_in_another_thread() -> None:
     """A connection that failed is closed: one that is not tries to when it is collected."""
-    [port] = free_ports(1)
+    port = free_port()
     link = Link(f"amqp://guest:guest@127.0.0.1:{port}/", patience_seconds=0.5)
     gc.disable()
     try:
