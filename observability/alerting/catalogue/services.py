@@ -29,10 +29,10 @@ STARTING = "unless on (deployment_environment_name) prometheus:starting:bool == 
 _UPSTREAM = ", ".join((*IDENTITY, "server_address"))
 _CALLS = "http_client_request_duration_seconds_count"
 #: At least two, and half of all there are.
-_HALF_IS_DOWN = f"""\
-count by ({_PLACE}) (service:down:bool == 1) >= 2
-and
-avg by ({_PLACE}) (service:down:bool) >= 0.5"""
+_HALF_IS_DOWN = (
+    f"count by ({_PLACE}) (service:down:bool == 1) >= 2"
+    f" and avg by ({_PLACE}) (service:down:bool) >= 0.5"
+)
 #: While it is away itself or calls one that is, what a service does badly is no news.
 EXCUSED = f"{ON_SERVICE} service:excused:bool"
 
@@ -145,7 +145,7 @@ def _service_down(profile: Profile) -> Alert:
         expr=f"""\
 (
   service:down:bool == 1
-  unless on ({_PLACE}) ({_HALF_IS_DOWN.replace(chr(10), " ")})
+  unless on ({_PLACE}) ({_HALF_IS_DOWN})
   or
   service:down:bool * min_over_time(service:down:bool[{profile.replica_down_for}]) == 1
 )
