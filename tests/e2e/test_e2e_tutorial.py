@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from observability.alerting.profiles import DEMO
 from observability.cli import app as cli
 from tests.support.ports import free_port
 from tests.support.stack import Stack
@@ -110,7 +111,7 @@ def test_a_service_of_ones_own_is_proven_then_rings_when_it_is_down(
         lambda: any(
             one["labels"]["service_name"] == "hello" for one in own.notifications("ServiceDown")
         ),
-        within=60,
+        within=DEMO.warm_up_seconds + 30,
         what="ServiceDown of hello in the inbox",
     )
 
