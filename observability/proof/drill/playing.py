@@ -5,9 +5,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from observability.alerting.notifications import Notification
 from observability.proof.drill import reporting
 from observability.proof.drill.evidence import Evidence
+from observability.proof.drill.heard import Heard
 from observability.proof.drill.model import Scenario
 from observability.proof.drill.outcome import Outcome, Rung
 from observability.proof.drill.selector import Selector
@@ -55,17 +55,19 @@ class Player:
             outcome.problems.append(f"rings before anything is done: {', '.join(loud)}")
             return outcome
         reporting.started(scenario)
+        heard = Heard(scenario, self.watch.received)
         try:
             async with self.traffic.going(scenario.traffic):
-                await self._play(scenario, outcome)
+                await self._play(scenario, heard, outcome)
         except Exception as error:  # of whatever kind: the drills after it are still to be played
             outcome.problems.append(str(error) or type(error).__name__)
         outcome.seconds = time.time() - outcome.began
-        self._look_for_forbidden(scenario, outcome)
+        outcome.problems.extend(
+            f"{rule} must not ring and did: {one.summary}" for rule, one in heard.forbidden()
+        )
         return outcome
 
-    async def _play(self, scenario: Scenario, outcome: Outcome) -> None:
-        heard = _Heard(self.watch, scenario, len(self.watch.received))
+    async def _play(self, scenario: Scenario, heard: Heard, outcome: Outcome) -> None:
         async with contextlib.AsyncExitStack() as acts:
             self.tell(scenario.name, scenario.what)
             fault_at = time.time()
@@ -88,7 +90,7 @@ class Player:
             self._end(heard, selector, rung, cleared_at, outcome)
 
     async def _rung(
-        self, heard: "_Heard", selector: Selector, fault_at: float, outcome: Outcome
+        self, heard: Heard, selector: Selector, fault_at: float, outcome: Outcome
     ) -> Rung:
         first = heard.firing(selector)
         if first is None:
@@ -103,56 +105,10 @@ class Player:
         )
 
     def _end(
-        self, heard: "_Heard", selector: Selector, rung: Rung, cleared_at: float, outcome: Outcome
+        self, heard: Heard, selector: Selector, rung: Rung, cleared_at: float, outcome: Outcome
     ) -> None:
         last = heard.resolved(selector)
         if last is not None:
             rung.resolved = last.received_at.timestamp() - cleared_at
         elif rung.received is not None:
             outcome.problems.append(f"{selector} has not ended")
-
-    def _look_for_forbidden(self, scenario: Scenario, outcome: Outcome) -> None:
-        since = [one for one in self.watch.received if one.received_at.timestamp() >= outcome.began]
-        for rule in scenario.never:
-            rang = [one for one in since if _fires(one) and rule.matches(one.labels)]
-            if broken := next((one for one in rang if scenario.covers(one.labels)), None):
-                outcome.problems.append(f"{rule} must not ring and did: {broken.summary}")
-
-
-@dataclass(frozen=True)
-class _Heard:
-    """What the inbox received since a drill began."""
-
-    watch: Watch
-    scenario: Scenario
-    before: int
-
-    def _of(self, selector: Selector) -> list[Notification]:
-        return [one for one in self.watch.received[self.before :] if selector.matches(one.labels)]
-
-    def firing(self, selector: Selector) -> Notification | None:
-        """The first that such an alert fires."""
-        return next((one for one in self._of(selector) if one.status == "firing"), None)
-
-    def resolved(self, selector: Selector) -> Notification | None:
-        """The last end of such an alert, once every one of them has ended."""
-        fire = {(one.fingerprint, one.starts_at) for one in self._of(selector) if _fires(one)}
-        ends = {
-            (one.fingerprint, one.starts_at): one for one in self._of(selector) if not _fires(one)
-        }
-        if not fire or fire - ends.keys():
-            return None
-        return max(ends.values(), key=lambda one: one.received_at)
-
-    def all_fire(self) -> bool:
-        """Whether every expected alert was received."""
-        return all(self.firing(one) for one in self.scenario.expect)
-
-    def all_resolved(self) -> bool:
-        """Whether the end of every expected alert that was received was, too."""
-        fired = [one for one in self.scenario.expect if self.firing(one)]
-        return all(self.resolved(one) for one in fired)
-
-
-def _fires(one: Notification) -> bool:
-    return one.status == "firing"

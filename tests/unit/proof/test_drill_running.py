@@ -1,7 +1,6 @@
 """In which order drills are played, what counts as a false alarm, and what is reported."""
 
 import asyncio
-from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -9,52 +8,14 @@ from typing import Any, cast
 import pytest
 from fastapi import FastAPI, Request
 
-from observability.alerting.notifications import Notification
 from observability.proof.drill import running, showing
 from observability.proof.drill.model import Journey, Scenario, Step
 from observability.proof.drill.outcome import Outcome, Report, Rung, percentile
 from observability.proof.drill.playing import Player
 from observability.proof.drill.traffic import Traffic
 from observability.settings import Settings
+from tests.support.drills import NOW, notification, scenario
 from tests.support.http import listening
-
-NOW = 1_700_000_000.0
-
-
-def _scenario(name: str, hits: str, **more: Any) -> Scenario:
-    return Scenario.model_validate(
-        {
-            "name": name,
-            "what": name,
-            "do": [{"fault": f"{hits}.error_rate=1"}],
-            "hits": [hits],
-            "expect": [f'HighErrorRate{{service_name="{hits}"}}'],
-            **more,
-        }
-    )
-
-
-def _notification(alert: str, service: str, at: float) -> Notification:
-    moment = datetime.fromtimestamp(at, UTC)
-    return Notification(
-        id=1,
-        fingerprint="f",
-        status="firing",
-        name=alert,
-        severity="critical",
-        team="services",
-        service=service,
-        summary="it rings",
-        description="",
-        starts_at=moment,
-        ends_at=None,
-        resolved_at=None,
-        received_at=moment,
-        repeats=0,
-        labels={"alertname": alert, "service_name": service},
-        annotations={},
-        source="",
-    )
 
 
 def _report() -> Report:
@@ -76,7 +37,7 @@ def _report() -> Report:
 def test_drills_that_do_not_disturb_each_other_begin_together() -> None:
     """In the order of the file, as many as allowed; one that conflicts waits."""
     cart, other, catalog, account = (
-        _scenario(name, hits)
+        scenario(name, hits)
         for name, hits in [("a", "cart"), ("b", "cart"), ("c", "catalog"), ("d", "account")]
     )
     waiting = [cart, other, catalog, account]
@@ -87,8 +48,8 @@ def test_drills_that_do_not_disturb_each_other_begin_together() -> None:
 
 def test_what_waits_is_not_overtaken_for_ever_by_what_is_alone() -> None:
     """One that must be alone begins once nothing else runs, and nothing beside it."""
-    alone = _scenario("a", "loki", alone=True)
-    cart = _scenario("b", "cart")
+    alone = scenario("a", "loki", alone=True)
+    cart = scenario("b", "cart")
     assert running.startable([alone, cart], [], 4) == [alone]
     assert running.startable([cart], [alone], 4) == []
 
@@ -109,16 +70,16 @@ def test_a_drill_explains_what_it_hits_and_disturbs(
     alert: str, service: str, at: float, explained: bool
 ) -> None:
     """While it lasts and a while after; alerts that look back far, for as long as they do."""
-    scenario = _scenario("cart-errors", "cart", disturbs=["gateway"])
-    span = running.Played(scenario, NOW, NOW + 20)
-    assert span.explains(_notification(alert, service, at)) is explained
+    errors = scenario("cart-errors", "cart", disturbs=["gateway"])
+    span = running.Played(errors, NOW, NOW + 20)
+    assert span.explains(notification(alert, service, at)) is explained
 
 
 def test_the_shop_as_a_whole_is_not_each_of_its_services() -> None:
     """A drill on the tier explains the tier's alert and no other service's."""
-    span = running.Played(_scenario("half-gone", "shop"), NOW, NOW + 20)
-    assert span.explains(_notification("TierDown", "shop", NOW + 5))
-    assert not span.explains(_notification("HighErrorRate", "cart", NOW + 5))
+    span = running.Played(scenario("half-gone", "shop"), NOW, NOW + 20)
+    assert span.explains(notification("TierDown", "shop", NOW + 5))
+    assert not span.explains(notification("HighErrorRate", "cart", NOW + 5))
 
 
 def test_percentiles_are_values_that_were_seen() -> None:
@@ -190,7 +151,7 @@ class _Scripted:
 
 
 def _played(player: _Scripted, *, again: bool) -> Report:
-    scenarios = [_scenario("a", "cart"), _scenario("b", "cart")]
+    scenarios = [scenario("a", "cart"), scenario("b", "cart")]
     run = running.Run(cast("Player", player), scenarios, at_once=1, again=again)
     return asyncio.run(run.play())
 
