@@ -116,23 +116,26 @@ sum {by} (db_client_connection_max)
 def _slow_queries(profile: Profile) -> Alert:
     matchers = 'db_operation_name=~"SELECT|INSERT|UPDATE|DELETE|BEGIN|COMMIT"'
     metric = "db_client_operation_duration_seconds"
-    by = f"{_IDS}, db_namespace"
+    # Each kind apart: a BEGIN that waits for a lock is not seen among what is quick behind it.
+    kind = f"{_IDS}, db_namespace, db_operation_name"
     window = profile.window
     buckets = f"rate({metric}_bucket{{{matchers}}}[{window}])"
     return Alert(
         name="SlowQueries",
         expr=f"""\
-histogram_quantile(0.95, sum by (le, {by}) ({buckets})) > {_SLOW_SECONDS:g}
-and
-sum by ({by}) (increase({metric}_count{{{matchers}}}[{window}])) >= {profile.requests_at_least}""",
+max by ({_IDS}, db_namespace) (
+  histogram_quantile(0.95, sum by (le, {kind}) ({buckets}))
+  and
+  sum by ({kind}) (increase({metric}_count{{{matchers}}}[{window}])) >= {profile.requests_at_least}
+) > {_SLOW_SECONDS:g}""",
         hold=profile.hold_for,
         severity=Severity.WARNING,
         team=Team.SERVICES,
         summary=f"Database {label('db_namespace')} is slow: 95th percentile {VALUE_DURATION}",
         description=(
-            f"One statement in twenty of {_SERVICE} ({_WHERE}) takes {VALUE_DURATION} or longer;"
-            f" the limit is {human_seconds(_SLOW_SECONDS)}. A lock, a statement without an index,"
-            " or a slow disk."
+            f"Of the slowest kind of statement of {_SERVICE} ({_WHERE}) one in twenty takes"
+            f" {VALUE_DURATION} or longer; the limit is {human_seconds(_SLOW_SECONDS)}."
+            " A lock, a statement without an index, or a slow disk."
         ),
         dashboard="caches-databases",
         about_time=True,
