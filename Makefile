@@ -5,12 +5,10 @@ BIN    := $(VENV)/bin
 ARGS   ?=
 # Minutes each, and in need of a machine that does nothing else.
 LONG   := tests/reliability tests/e2e/test_e2e_drill.py
-# On servers, with a deadline for each step: a machine shared with others may miss one once, not
-# twice. What failed is shown, then played again on servers started anew.
-AGAIN  := --last-failed --last-failed-no-failures none
-twice   = $(BIN)/pytest $(1) || $(BIN)/pytest $(1) $(AGAIN)
 
 .DEFAULT_GOAL := help
+# In the order in which they stand: tests want the machine for themselves.
+.NOTPARALLEL:
 .PHONY: help up down setup lock test check lint types generated unit integration e2e compose proofs drill screenshots servers fmt clean
 
 help: ## Show what can be made
@@ -63,15 +61,12 @@ unit: setup
 	$(BIN)/pytest tests/unit
 
 integration: servers
-	$(call twice,tests/integration)
+	@bash .ci/twice tests/integration
 
 e2e: servers
-	$(call twice,tests/e2e $(LONG:%=--ignore=%))
+	@bash .ci/twice tests/e2e $(LONG:%=--ignore=%)
 
-test: check servers ## Prove it: lint, types, unit, integration and end-to-end on real servers
-	$(BIN)/pytest tests/unit
-	$(call twice,tests/integration)
-	$(call twice,tests/e2e $(LONG:%=--ignore=%))
+test: check servers unit integration e2e ## Prove it: lint, types, unit, integration and end-to-end on real servers
 
 proofs: servers ## The long ones: 200 orders under kills, outages, scaling, drills
 	OUTAGE_SECONDS=$${OUTAGE_SECONDS:-30} $(BIN)/pytest $(LONG)
